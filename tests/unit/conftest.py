@@ -1,0 +1,14 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Makes `ansible_collections.circuit_sage.incident_response` importable from this checkout, by the loader that Ansible itself uses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ansible.plugins.loader import init_plugin_loader
+
+CHECKOUT = Path(__file__).parents[2]
+
+init_plugin_loader([str(CHECKOUT / ".ansible" / "collections")])
