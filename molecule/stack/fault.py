@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bring a fault about on the sandbox, wait until it bites, and take it back: fault.py inject|revert|list [ID].
+
+A fault is one YAML file in extensions/drill/faults/. Its shell parts run under bash with the names and functions of PRELUDE.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+import typing as t
+from pathlib import Path
+
+import yaml
+
+STACK = Path(__file__).resolve().parent
+CHECKOUT = STACK.parent.parent
+FAULTS = CHECKOUT / "extensions" / "drill" / "faults"
+REQUIRED = ("id", "incident", "title", "inject", "symptom", "revert", "expect")
+BITE_SECONDS = 30.0
+HEALTH_SECONDS = 60.0
+
+# What a fault may use: names of containers and addresses, `compose`, `env_value NAME`, `admin_sql` (psql over the container's local socket
+# to the database postgres), `login` (psql over TCP with the application's password), `health` (HTTP status of the backend).
+PRELUDE = r"""
+set -euo pipefail
+compose() {
+  docker compose --env-file "$ENV_FILE" -p "$PROJECT" -f "$STACK/docker-compose.prod.yml" -f "$STACK/docker-compose.sandbox.yml" "$@"
+}
+env_value() { sed -n "s/^$1=//p" "$ENV_FILE" | tail -n 1; }
+admin_sql() { docker exec -i "$POSTGRES" psql -X -q -A -t -v ON_ERROR_STOP=1 -U "$DB_USER" -d postgres; }
+login() {
+  docker exec -i -e PGPASSWORD "$POSTGRES" sh -c 'exec psql -X -q -A -t -v ON_ERROR_STOP=1 -h "$(hostname)" "$0" "$1"' "$DB_NAME" "$DB_USER"
+}
+health() { curl -s -o /dev/null --max-time 3 -w '%{http_code}' "$BACKEND_URL/health" || true; }
+DB_USER=$(env_value POSTGRES_USER)
+DB_NAME=$(env_value POSTGRES_DB)
+PGPASSWORD=$(env_value POSTGRES_PASSWORD)
+export PGPASSWORD
+"""
+
+
+def environment() -> dict[str, str]:
+    """The names of the sandbox, from the same SANDBOX_* variables that stack.sh reads."""
+    project = os.environ.get("SANDBOX_PROJECT", "circuit-sage-sandbox")
+    backend_port = os.environ.get("SANDBOX_BACKEND_PORT", "14000")
+    state = CHECKOUT / ".cache" / "drill"
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return {
+        **os.environ,
+        "STACK": str(STACK),
+        "STATE": str(state),
+        "ENV_FILE": str(STACK / ".env.production"),
+        "PROJECT": project,
+        "POSTGRES": f"{project}-db",
+        "BACKEND": f"{project}-api",
+        "FRONTEND": f"{project}-frontend",
+        "EDGE": f"{project}-edge",
+        "NETWORK": f"{project}_circuit-sage-network",
+        "POSTGRES_ADDRESS": os.environ.get("SANDBOX_NETWORK", "172.30.83") + ".10",
+        "BACKEND_URL": f"http://127.0.0.1:{backend_port}",
+    }
+
+
+def load(identity: str) -> dict[str, t.Any]:
+    """The fault of that id; the sentence for one that is not there or lacks a key goes to the caller."""
+    path = FAULTS / f"{identity}.yml"
+    if not path.exists():
+        raise SystemExit(f"there is no fault {identity}; the faults are {', '.join(known())}")
+    fault: dict[str, t.Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    missing = [key for key in REQUIRED if key not in fault]
+    if missing:
+        raise SystemExit(f"the fault {path.name} lacks {', '.join(missing)}")
+    return fault
+
+
+def known() -> list[str]:
+    """The ids of the faults."""
+    return sorted(path.stem for path in FAULTS.glob("*.yml"))
+
+
+def shell(script: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run a part of a fault; its output is kept for the error."""
+    command = ["bash", "-c", PRELUDE + script]
+    done = subprocess.run(command, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)
+    if check and done.returncode:
+        raise SystemExit(f"failed with status {done.returncode}: {done.stderr.strip() or done.stdout.strip()}")
+    return done
+
+
+def wait_for(script: str, seconds: float, what: str) -> None:
+    """Poll until the script succeeds, for at most that long."""
+    deadline = time.monotonic() + seconds
+    while shell(script, check=False).returncode:
+        if time.monotonic() > deadline:
+            raise SystemExit(f"{what} within {seconds:.0f} s")
+        time.sleep(0.1)
+
+
+def inject(identity: str) -> None:
+    """Bring the fault about and wait until it bites."""
+    fault = load(identity)
+    shell(fault["inject"])
+    wait_for(fault["symptom"], BITE_SECONDS, f"the fault {identity} did not bite")
+
+
+def revert(identity: str) -> None:
+    """Take the fault back and wait until the service is healthy."""
+    shell(load(identity)["revert"])
+    wait_for('test "$(health)" = 200 && echo "SELECT 1" | login', HEALTH_SECONDS, "the service was not healthy again")
+
+
+def main() -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("action", choices=("inject", "revert", "list"))
+    parser.add_argument("fault", nargs="?")
+    options = parser.parse_args()
+    if options.action == "list":
+        print("\n".join(known()))
+        return 0
+    if not options.fault:
+        parser.error(f"which fault? One of {', '.join(known())}")
+    {"inject": inject, "revert": revert}[options.action](options.fault)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

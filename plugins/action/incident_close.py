@@ -1,0 +1,91 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Close the open incident on the controller: judge the outcome, write the report, give the lock back."""
+
+from __future__ import annotations
+
+import shlex
+import typing as t
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import diagnosis, report
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import Record, redacted, utc_now, write_private
+
+# Only the lock of this very incident is given back: after an expiry it may be another run's.
+_GIVE_BACK = """
+exec 9>>"$1.guard" && flock -w 10 9 || exit 3
+if grep -qF "\\"incident\\": \\"$2\\"" "$1" 2>/dev/null; then rm -f "$1"; fi
+"""
+
+
+class ActionModule(ActionBase):
+    """See the documentation of the module incident_close."""
+
+    _requires_connection = True
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """Return the outcome; an escalated one fails the task with its message."""
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        _validation, options = self.validate_argument_spec(
+            {
+                "before": {"type": "dict"},
+                "after": {"type": "dict"},
+                "findings": {"type": "list", "elements": "dict", "default": []},
+                "acted": {"type": "list", "elements": "str", "default": []},
+                "failure": {"type": "str"},
+            }
+        )
+        incident = (task_vars or {}).get("circuit_sage_incident")
+        if not incident:
+            return {**result, "failed": True, "msg": "no incident is open on this host; run the role open_incident first"}
+        options = diagnosis.plain(options)
+        try:
+            if incident["lock"]:
+                self._give_back(incident["lock"], incident["id"])
+            record = Record.load(incident["folder"])
+            record.merge_findings(options["findings"])
+            end = self._judge(record, incident, options)
+        except IncidentError as error:
+            return {**result, "failed": True, "msg": str(error)}
+        # The default callback prints the message of a result that says so, as it does for ansible.builtin.debug.
+        result["_ansible_verbose_always"] = True
+        result.update(changed=False, outcome=end["outcome"], record=incident["folder"], account=[end["entry"]])
+        result["msg"] = f"{end['outcome']}: {end['text']}. Report: {incident['folder']}/report.md"
+        if end["outcome"] == "escalated":
+            result["failed"] = True
+        return result
+
+    @staticmethod
+    def _judge(record: Record, incident: dict[str, t.Any], options: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Write outcome, impact and report into the record."""
+        end: dict[str, t.Any] = dict(
+            diagnosis.conclude(
+                options["before"],
+                options["after"],
+                record.content["findings"],
+                acted=bool(options["acted"]),
+                act=incident["act"],
+                failure=options["failure"],
+            )
+        )
+        content = record.content
+        content["outcome"], content["summary"] = end["outcome"], redacted(end["text"])
+        unseen = ["unknown: the system was not observed"]
+        content["impact"] = redacted(diagnosis.symptoms(options["before"]) if options["before"] else unseen)
+        if end["outcome"] in ("healthy", "resolved"):
+            content["resolved_at"] = utc_now()
+            for finding in content["findings"]:
+                finding["status"] = "mended"
+        end["entry"] = record.event(end["outcome"], end["text"])
+        write_private(record.folder / "report.md", report.render(content))
+        return end
+
+    def _give_back(self, path: str, incident: str) -> None:
+        command = " ".join(["/bin/sh", "-c", *map(shlex.quote, (_GIVE_BACK, "lock", path, incident))])
+        answer = self._low_level_execute_command(command, sudoable=True)
+        if answer["rc"] != 0:
+            raise IncidentError(f"the lock {path} could not be given back; remove it, or wait until it expires")

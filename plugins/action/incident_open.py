@@ -1,0 +1,133 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Open an incident on the controller: check the settings, take the stack's lock on the managed host, make the record."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shlex
+import typing as t
+from pathlib import Path
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import lock, run_settings
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.diagnosis import check_causes, plain
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import Record
+
+# flock(1) guards reading and replacing, so that two runs that both find a stale lock cannot both take it. Arguments: lock file, claim,
+# and the content that may be replaced (empty: none). Prints `taken`, or the content of the lock that stands.
+_TAKE = """
+umask 077
+exec 9>>"$1.guard" && flock -w 10 9 || exit 3
+if [ -e "$1" ] && [ "$(cat "$1")" != "$3" ]; then cat "$1"; exit 0; fi
+printf '%s' "$2" >"$1.new" && mv "$1.new" "$1" && echo taken
+"""
+
+
+class ActionModule(ActionBase):
+    """See the documentation of the module incident_open."""
+
+    _requires_connection = True
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """Return the incident as a fact, or fail in one sentence."""
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        _validation, options = self.validate_argument_spec(
+            {
+                "kind": {"type": "str", "required": True},
+                "title": {"type": "str", "required": True},
+                "severity": {"type": "str", "required": True, "choices": ["P1", "P2", "P3", "P4"]},
+                "causes": {"type": "list", "elements": "dict", "required": True},
+                "project_name": {"type": "str", "required": True},
+                "mode": {"type": "str", "default": "remediate"},
+                "risk_limit": {"type": "str", "default": "disruptive"},
+                "approve": {"type": "raw"},
+                "record_dir": {"type": "str"},
+                "lock_dir": {"type": "str", "default": "/run/lock"},
+                "lock_seconds": {"type": "int", "default": 1800},
+            }
+        )
+        try:
+            facts = self._open(options, task_vars or {}, result)
+        except IncidentError as error:
+            return {**result, "failed": True, "msg": str(error)}
+        return {**result, "changed": False, "ansible_facts": {"circuit_sage_incident": facts}}
+
+    def _open(self, options: dict[str, t.Any], task_vars: dict[str, t.Any], result: dict[str, t.Any]) -> dict[str, t.Any]:
+        causes = plain(options["causes"])
+        run_settings.refuse_unknown(task_vars)
+        approve = run_settings.check(options["mode"], options["risk_limit"], options["approve"], causes)
+        check_causes(causes)
+        sources = task_vars.get("ansible_inventory_sources") or []
+        if len(sources) > 1:
+            raise IncidentError(f"{len(sources)} inventories were given ({', '.join(sources)}); a run mends those of one: give one -i")
+
+        host = task_vars["inventory_hostname"]
+        act = options["mode"] == "remediate" and not self._task.check_mode
+        base = options["record_dir"] or self._default_record_dir(task_vars)
+        record = Record.create(base, options["kind"], options["title"], host, options["severity"])
+        result["account"] = [record.event("opened", f"{options['title']} on {host}" + ("" if act else " (diagnosis only)"))]
+        path = lock.lock_path(options["lock_dir"], options["project_name"])
+        try:
+            note = self._take_lock(path, record, options, act)
+        except IncidentError as error:
+            record.content["outcome"] = "escalated"
+            record.event("refused", str(error))
+            raise
+        if note:
+            result["account"].append(record.event("lock", note))
+        return {
+            "id": record.content["id"],
+            "folder": str(record.folder),
+            "title": options["title"],
+            "act": act,
+            "risk_limit": options["risk_limit"],
+            "approve": approve,
+            "lock": path if act else None,
+        }
+
+    @staticmethod
+    def _default_record_dir(task_vars: dict[str, t.Any]) -> str:
+        """`incidents` in the checkout that the playbook belongs to, else in the current folder."""
+        checkout = Path(task_vars["playbook_dir"]).resolve().parent
+        return str((checkout if (checkout / "galaxy.yml").exists() else Path.cwd()) / "incidents")
+
+    def _take_lock(self, path: str, record: Record, options: dict[str, t.Any], act: bool) -> str | None:
+        """Take the lock, over a stale one if need be. A run that only looks takes none, and says when another is at work."""
+        if not act:
+            shown = self._shell(f"cat {shlex.quote(path)} 2>/dev/null || true", path)
+            if not shown:
+                return None
+            held = lock.read(shown, path)
+            return None if lock.stale(held) else "what is seen here may change: " + lock.refusal(held).partition(";")[0]
+        # The parent is the ansible-playbook process: actions run in a worker that ends with its task.
+        mine = lock.claim(record.content["id"], os.getppid(), getpass.getuser(), options["lock_seconds"])
+        shown = self._shell(self._take_command(path, mine, ""), path)
+        if shown == "taken":
+            return None
+        held = lock.read(shown, path)
+        reason = lock.stale(held)
+        if not reason:
+            raise IncidentError(lock.refusal(held))
+        shown = self._shell(self._take_command(path, mine, shown), path)
+        if shown != "taken":
+            raise IncidentError(lock.refusal(lock.read(shown, path)))
+        return f"took over the lock of incident {held['incident']}: {reason}"
+
+    @staticmethod
+    def _take_command(path: str, mine: str, replaced: str) -> str:
+        return " ".join(["/bin/sh", "-c", *map(shlex.quote, (_TAKE, "lock", path, mine, replaced))])
+
+    def _shell(self, command: str, path: str) -> str:
+        answer = self._low_level_execute_command(command, sudoable=True)
+        if answer["rc"] != 0:
+            detail = (answer["stderr"].strip().splitlines() or [f"exit status {answer['rc']}"])[-1]
+            raise IncidentError(
+                f"the lock {path} cannot be taken ({detail}); set incident_lock_dir to a folder there that this user may write"
+            )
+        return t.cast(str, answer["stdout"].strip())

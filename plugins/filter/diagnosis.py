@@ -1,0 +1,40 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filters over the pure diagnosis: findings, plan, symptoms, what was seen, what was lost."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Callable
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import diagnosis
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
+
+
+def _told(function: Callable[..., t.Any]) -> Callable[..., t.Any]:
+    """Turn our own exceptions into Ansible's, with the sentence kept."""
+
+    def call(*args: t.Any, **kwargs: t.Any) -> t.Any:
+        try:
+            return function(*args, **kwargs)
+        except IncidentError as error:
+            raise AnsibleFilterError(str(error)) from error
+
+    return call
+
+
+class FilterModule:
+    """The filters of the pipeline."""
+
+    def filters(self) -> dict[str, Callable[..., t.Any]]:
+        """Return the filters by name."""
+        return {
+            "findings": _told(diagnosis.diagnose),
+            "plan": _told(diagnosis.plan),
+            "symptoms": _told(diagnosis.symptoms),
+            "seen": _told(diagnosis.seen),
+            "lost": lambda after, before: diagnosis.preserved(before, after),
+        }

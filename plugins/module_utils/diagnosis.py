@@ -1,0 +1,229 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From observations to findings to a plan: pure functions, no I/O.
+
+A *cause* is data (a role's ``vars/main/causes.yml``), an *observation* is what the read-only modules return, a *finding* is a cause
+that matches. The layers stand in causal order: what is wrong in a deeper layer explains what is seen above it.
+"""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from collections.abc import Sequence
+
+import jmespath
+from jmespath.exceptions import JMESPathError
+
+from .errors import IncidentError
+
+LAYERS = ("host", "engine", "container", "network", "process", "authentication", "state", "pool", "application", "edge")
+RISKS = ("safe", "disruptive", "destructive")
+REQUIRED_KEYS = ("id", "title", "layer", "match", "evidence", "why_not_restart")
+OPTIONAL_KEYS = ("remedy", "risk", "respects_hold", "escalate")
+
+Mapping = dict[str, t.Any]
+
+
+def plain(value: t.Any) -> t.Any:
+    """Return plain dicts, lists and scalars for what Ansible hands over as tagged or lazy containers."""
+    return json.loads(json.dumps(value))
+
+
+def check_causes(causes: Sequence[Mapping]) -> None:
+    """Raise IncidentError, in one sentence, for a cause that cannot be used."""
+    seen: set[str] = set()
+    for cause in causes:
+        name = cause.get("id", "without an id")
+        missing = [key for key in REQUIRED_KEYS if not cause.get(key)]
+        if missing:
+            raise IncidentError(f"cause {name} lacks {', '.join(missing)}; add it to the role's vars/main/causes.yml")
+        unknown = sorted(set(cause) - set(REQUIRED_KEYS) - set(OPTIONAL_KEYS))
+        if unknown:
+            known = ", ".join(REQUIRED_KEYS + OPTIONAL_KEYS)
+            raise IncidentError(f"cause {name} has unknown keys {', '.join(unknown)}; the known ones are {known}")
+        if name in seen:
+            raise IncidentError(f"cause {name} stands twice; give each cause an id of its own")
+        seen.add(name)
+        if cause["layer"] not in LAYERS:
+            raise IncidentError(f"cause {name} has the layer {cause['layer']}; use one of {', '.join(LAYERS)}")
+        if cause.get("remedy") and cause.get("risk") not in RISKS:
+            raise IncidentError(f"cause {name} has a remedy with the risk {cause.get('risk')}; use one of {', '.join(RISKS)}")
+        for key in ("match", "evidence"):
+            try:
+                jmespath.compile(cause[key])
+            except JMESPathError as error:
+                raise IncidentError(f"cause {name}: {key} is not JMESPath ({str(error).splitlines()[0]})") from error
+
+
+def diagnose(observations: Mapping, causes: Sequence[Mapping]) -> list[Mapping]:
+    """Return the findings: the causes that match, deepest layer first, each with its evidence.
+
+    Within a layer the order of the causes decides. Raises IncidentError when a cause cannot be evaluated.
+    """
+    check_causes(causes)
+    facts = plain(observations)
+    findings = []
+    for cause in sorted(causes, key=lambda entry: LAYERS.index(entry["layer"])):
+        try:
+            if jmespath.search(cause["match"], facts) is not True:
+                continue
+            evidence = jmespath.search(cause["evidence"], facts)
+        except JMESPathError as error:
+            raise IncidentError(f"cause {cause['id']} cannot be evaluated: {error}") from error
+        findings.append(
+            {
+                "id": cause["id"],
+                "title": cause["title"],
+                "layer": cause["layer"],
+                "evidence": evidence,
+                "remedy": cause.get("remedy"),
+                "risk": cause.get("risk"),
+                "respects_hold": bool(cause.get("respects_hold")),
+                "escalate": cause.get("escalate"),
+                "why_not_restart": cause["why_not_restart"],
+                "status": "found",
+            }
+        )
+    return findings
+
+
+def plan(
+    findings: Sequence[Mapping],
+    risk_limit: str = "disruptive",
+    approve: Sequence[str] = (),
+    tried: Sequence[str] = (),
+    hold: str | None = None,
+) -> list[Mapping]:
+    """Return the findings in causal order, each with ``decision`` (act or leave) and ``reason``.
+
+    Each remedy is planned at most once; *tried* names those of earlier rounds. A destructive remedy needs its cause or remedy in *approve*.
+    *hold* is the text of a hold marker: somebody keeps the system as it is, and causes that respect it are left alone.
+    """
+    limit = RISKS.index(risk_limit)
+    planned: list[Mapping] = []
+    taken = set(tried)
+    for finding in findings:
+        remedy = finding.get("remedy")
+        risk = finding.get("risk")
+        approved = finding["id"] in approve or remedy in approve
+        if not remedy:
+            decision, reason = "leave", finding.get("escalate") or "no remedy is known to be right; a person decides"
+        elif hold and finding.get("respects_hold") and not approved:
+            decision, reason = "leave", f"a hold is set ({hold}); lift it, or approve with incident_approve={finding['id']}"
+        elif remedy in tried:
+            decision, reason = "leave", f"{remedy} was tried already and did not mend it"
+        elif remedy in taken:
+            decision, reason = "leave", f"{remedy} is planned already"
+        elif risk == "destructive" and not approved:
+            decision, reason = "leave", f"{remedy} is destructive; approve it with incident_approve={finding['id']}"
+        elif RISKS.index(t.cast(str, risk)) > limit and not approved:
+            decision, reason = "leave", f"{remedy} is {risk}, above incident_risk_limit={risk_limit}"
+        else:
+            decision, reason = "act", ""
+            taken.add(remedy)
+        planned.append({**finding, "decision": decision, "reason": reason})
+    return planned
+
+
+def symptoms(observations: Mapping) -> list[str]:
+    """Return, one sentence each, what an outsider would call broken. Empty means healthy."""
+    facts = plain(observations)
+    stack, postgres, edge = facts["stack"], facts["postgres"], facts["edge"]
+    if not stack["engine"]["reachable"]:
+        return [f"the Docker engine does not answer: {stack['engine']['error']}"]
+    found = []
+    for name in ("postgres", "backend"):
+        service = stack["services"].get(name) or {"state": "missing"}
+        if service["state"] != "running":
+            found.append(f"{name} is {service['state']}")
+    if postgres.get("error"):
+        found.append(f"PostgreSQL does not let the application in: {postgres['error']['message']}")
+    elif not postgres["write"]["ok"]:
+        found.append(f"a write fails: {postgres['write']['message']}")
+    if postgres.get("blockers"):
+        found.append(f"{sum(blocker['waiting'] for blocker in postgres['blockers'])} sessions wait for a lock")
+    if not edge["answers"]:
+        found.append("the service does not answer: " + describe_probes(edge))
+    return found
+
+
+def describe_probes(edge: Mapping) -> str:
+    """Return what each probed address answered, in a few words."""
+    return ", ".join(f"{probe['url']} {probe['status'] or probe['class']}" for probe in edge["probes"])
+
+
+def seen(observations: Mapping) -> str:
+    """Return one line of what was seen, for the account and the timeline."""
+    facts = plain(observations)
+    if not facts["stack"]["engine"]["reachable"]:
+        return "the Docker engine does not answer"
+    parts = []
+    for name, service in facts["stack"]["services"].items():
+        state = service["state"]
+        if state == "exited":
+            state = f"exited ({service['exit_code']})"
+        if service.get("restart_count"):
+            state += f", {service['restart_count']} restarts"
+        parts.append(f"{name} {state}")
+    postgres = facts["postgres"]
+    if postgres.get("error"):
+        parts.append(f"login {postgres['error']['class']}")
+    else:
+        parts.append("login ok, write " + (postgres["write"]["class"] or "unknown"))
+    parts.append("service " + ("answers" if facts["edge"]["answers"] else "does not answer"))
+    return "; ".join(parts)
+
+
+def preserved(before: Mapping | None, after: Mapping) -> list[str]:
+    """Return what was there *before* and is not there *after*: the loss that no remedy may cause. Unknown before: nothing to compare."""
+    lost = []
+    earlier, later = plain(before or {}).get("postgres") or {}, plain(after)["postgres"]
+    old_system = (earlier.get("server") or {}).get("system_identifier")
+    new_system = (later.get("server") or {}).get("system_identifier")
+    if old_system and new_system and old_system != new_system:
+        lost.append(f"this is another database cluster: system identifier {old_system} became {new_system}")
+    for table, count in (earlier.get("content") or {}).items():
+        now = (later.get("content") or {}).get(table)
+        if now is not None and count is not None and now < count:
+            lost.append(f"{table} had {count} rows and has {now}")
+    return lost
+
+
+def conclude(
+    before: Mapping | None,
+    after: Mapping | None,
+    findings: Sequence[Mapping],
+    acted: bool,
+    act: bool,
+    failure: str | None = None,
+) -> dict[str, str]:
+    """Return the ``outcome`` of a run (healthy, diagnosed, resolved, escalated) and its last message, ``text``.
+
+    *before* and *after* are the first and the last observations, *acted* says whether a remedy ran, *act* whether this run was allowed
+    to, *failure* what broke in the run itself.
+    """
+    named = ", ".join(finding["id"] for finding in findings)
+    if failure or not before or not after:
+        return {"outcome": "escalated", "text": failure or "the system could not be observed; look at the record's timeline"}
+    left = [f"{finding['id']}: {finding['reason']}" for finding in findings if finding.get("decision") == "leave"]
+    sick = symptoms(after)
+    lost = preserved(before, after)
+    if not act:
+        if not sick and not findings:
+            return {"outcome": "healthy", "text": "nothing is broken, nothing was changed"}
+        text = f"cause {named}; nothing was changed" if named else "unknown: no known cause explains " + "; ".join(sick)
+        return {"outcome": "diagnosed", "text": text}
+    if not sick and not lost and not left:
+        if acted:
+            return {"outcome": "resolved", "text": f"{named} mended and proven"}
+        return {"outcome": "healthy", "text": "nothing is broken, nothing was changed"}
+    parts = [f"found {named}" if named else "unknown: no known cause explains what is seen; nothing was changed"]
+    if sick:
+        parts.append("still wrong: " + "; ".join(sick))
+    if lost:
+        parts.append("lost: " + "; ".join(lost))
+    if left:
+        parts.append("left alone: " + "; ".join(left))
+    return {"outcome": "escalated", "text": ". ".join(parts) + ". A person is needed"}

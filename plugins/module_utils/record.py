@@ -1,0 +1,150 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The record of an incident on the controller: one folder, written as things happen, so that a killed run leaves its story.
+
+``incident.json`` is replaced atomically at every event, ``evidence/`` keeps what a remedy would destroy, ``report.md`` is made at the
+end. Folders are 0700, files 0600, and every text passes the redaction first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import tempfile
+import typing as t
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+
+from .errors import IncidentError
+from .redaction import redact
+
+Mapping = dict[str, t.Any]
+
+
+def utc_now() -> str:
+    """Return the time now, UTC with its offset, to the millisecond."""
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+
+
+def redacted(value: t.Any) -> t.Any:
+    """Return *value* with every text in it redacted."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {key: redacted(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [redacted(item) for item in value]
+    return value
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace *path* atomically by *text*, mode 0600."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink()
+        raise
+
+
+class Record:
+    """One incident's folder."""
+
+    def __init__(self, folder: Path, content: Mapping) -> None:
+        self.folder = folder
+        self.content = content
+
+    @classmethod
+    def create(cls, base: str, kind: str, title: str, host: str, severity: str) -> Record:
+        """Make the folder of a new incident under *base* and point ``latest`` to it."""
+        now = utc_now()
+        stamp = now[:19].replace("-", "").replace(":", "").replace("T", "-")
+        identity = f"{stamp}-{kind}-{secrets.token_hex(2)}"
+        folder = Path(base) / identity
+        try:
+            Path(base).mkdir(mode=0o700, parents=True, exist_ok=True)
+            (folder / "evidence").mkdir(mode=0o700, parents=True)
+            folder.chmod(0o700)
+        except OSError as error:
+            raise IncidentError(
+                f"the record folder {base} cannot be written ({error.strerror}); set incident_record_dir to a folder that you may write"
+            ) from error
+        record = cls(
+            folder,
+            {
+                "id": identity,
+                "kind": kind,
+                "title": title,
+                "host": host,
+                "severity": severity,
+                "outcome": None,
+                "opened_at": now,
+                "resolved_at": None,
+                "findings": [],
+                "changes": [],
+                "timeline": [],
+            },
+        )
+        record.save()
+        record.point_latest(Path(base))
+        return record
+
+    @classmethod
+    def load(cls, folder: str) -> Record:
+        """Return the record in *folder*."""
+        path = Path(folder)
+        try:
+            return cls(path, json.loads((path / "incident.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError) as error:
+            raise IncidentError(f"the incident record {folder} cannot be read ({error}); name one under incident_record_dir") from error
+
+    def point_latest(self, base: Path) -> None:
+        """Let ``latest`` name this incident."""
+        temporary = base / f".latest.{self.content['id']}"
+        temporary.symlink_to(self.folder.name)
+        temporary.replace(base / "latest")
+
+    def save(self) -> None:
+        """Write ``incident.json``."""
+        write_private(self.folder / "incident.json", json.dumps(self.content, indent=2) + "\n")
+
+    def event(self, event: str, text: str) -> Mapping:
+        """Append to the timeline and save."""
+        entry = {"at": utc_now(), "event": event, "text": redact(text)}
+        self.content["timeline"].append(entry)
+        self.save()
+        return entry
+
+    def merge_findings(self, findings: Sequence[Mapping]) -> None:
+        """Take in *findings*: new ones are appended, known ones are brought up to date."""
+        known = {finding["id"]: finding for finding in self.content["findings"]}
+        for finding in redacted(list(findings)):
+            if finding["id"] in known:
+                known[finding["id"]].update(finding)
+            else:
+                self.content["findings"].append(finding)
+
+    def keep_evidence(self, name: str, text: str) -> str:
+        """Write one file of evidence, redacted, and bring ``SHA256SUMS`` up to date. A name that exists gets a number."""
+        folder = self.folder / "evidence"
+        stem, dot, suffix = name.rpartition(".")
+        number, path = 1, folder / name
+        while path.exists():
+            number += 1
+            path = folder / (f"{stem}-{number}{dot}{suffix}" if dot else f"{name}-{number}")
+        write_private(path, redact(text))
+        sums = "".join(
+            f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n"
+            for file in sorted(folder.iterdir())
+            if file.name != "SHA256SUMS" and not file.name.startswith(".")
+        )
+        write_private(folder / "SHA256SUMS", sums)
+        return path.name

@@ -1,0 +1,69 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The report of an incident in the guide's template, made from the record alone. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+
+Mapping = dict[str, t.Any]
+
+
+def _clock(stamp: str | None) -> str:
+    return f"{stamp[:10]} {stamp[11:19]} UTC" if stamp else "open"
+
+
+def _value(value: t.Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_value(item)}" for name, item in value.items())
+    if isinstance(value, list):
+        return "; ".join(_value(item) for item in value) or "none"
+    return "unknown" if value is None else str(value)
+
+
+def evidence_lines(evidence: t.Any) -> list[str]:
+    """Return a finding's evidence as short lines, `name: value`."""
+    if not isinstance(evidence, dict):
+        return [_value(evidence)]
+    return [f"{name.replace('_', ' ')}: {_value(value)}" for name, value in evidence.items()]
+
+
+def render(record: Mapping) -> str:
+    """Return `report.md`."""
+    lines = [
+        f"# Incident Report: {record['title']}",
+        "",
+        f"**Incident**: {record['id']}  ",
+        f"**Host**: {record['host']}  ",
+        f"**Date**: {record['opened_at'][:10]}  ",
+        f"**Duration**: {_clock(record['opened_at'])} - {_clock(record['resolved_at'])}  ",
+        f"**Severity**: {record['severity']}  ",
+        f"**Status**: {(record['outcome'] or 'open').capitalize()}",
+        "",
+        "## Summary",
+        record.get("summary") or "The run did not come to its end; the timeline tells how far it came.",
+        "",
+        "## Timeline",
+        *[f"- {_clock(entry['at'])} - {entry['event']}: {entry['text']}" for entry in record["timeline"]],
+        "",
+        "## Root Cause",
+    ]
+    if not record["findings"]:
+        lines.append("No known cause was found.")
+    for finding in record["findings"]:
+        lines += [f"### {finding['id']}: {finding['title']}", f"Layer: {finding['layer']}.", ""]
+        lines += [f"- {line}" for line in evidence_lines(finding["evidence"])]
+        lines += ["", f"Why not just restart: {finding['why_not_restart']}", ""]
+    lines += ["", "## Impact", *[f"- {text}" for text in record.get("impact") or ["None was seen."]], "", "## Resolution"]
+    if not record["changes"]:
+        lines.append("Nothing was changed.")
+    for change in record["changes"]:
+        lines.append(f"- {change['component']}: {change['action']}. Undo: {change['undo']}")
+    lines += ["", "## Prevention", "Not known from the record; to be written in the review.", "", "## Action Items"]
+    left = [finding for finding in record["findings"] if finding.get("decision") == "leave"]
+    lines += [f"- [ ] {finding['id']}: {finding['reason']}" for finding in left]
+    mended = [finding for finding in record["findings"] if finding not in left]
+    lines += [f"- [ ] {finding['id']}: {finding['escalate']}" for finding in mended if finding.get("escalate")]
+    lines.append("- [ ] Review this incident within 24 hours")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,55 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The settings of a run (`incident_*`): checked before anything is touched, a typing mistake never ignored. Pure."""
+
+from __future__ import annotations
+
+import difflib
+import typing as t
+from collections.abc import Iterable, Sequence
+
+from .diagnosis import RISKS
+from .errors import IncidentError
+
+MODES = ("remediate", "diagnose")
+# The settings that a user may give; a test compares them with the argument specification of the role open_incident.
+KNOWN = (
+    "incident_mode",
+    "incident_risk_limit",
+    "incident_approve",
+    "incident_record_dir",
+    "incident_lock_dir",
+    "incident_lock_seconds",
+)
+
+
+def refuse_unknown(names: Iterable[str]) -> None:
+    """Raise for a variable that begins with `incident_` and is no setting: a mistyped one would silently do the default."""
+    for name in sorted(names):
+        if name.startswith("incident_") and name not in KNOWN:
+            near = difflib.get_close_matches(name, KNOWN, n=1)
+            advice = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(KNOWN)}"
+            raise IncidentError(f"{name} is not a setting of a run; {advice}")
+
+
+def as_list(value: t.Any) -> list[str]:
+    """The names of a list, or of a text with commas as `-e` gives it."""
+    if value is None:
+        return []
+    parts = value.split(",") if isinstance(value, str) else list(value)
+    return [str(part).strip() for part in parts if str(part).strip()]
+
+
+def check(mode: str, risk_limit: str, approve: t.Any, causes: Sequence[dict[str, t.Any]]) -> list[str]:
+    """Raise for a value that is not among the choices; otherwise the approved names as a list."""
+    if mode not in MODES:
+        raise IncidentError(f"incident_mode is {mode}; use one of {', '.join(MODES)}")
+    if risk_limit not in RISKS:
+        raise IncidentError(f"incident_risk_limit is {risk_limit}; use one of {', '.join(RISKS)}")
+    names = sorted({cause["id"] for cause in causes} | {cause["remedy"] for cause in causes if cause.get("remedy")})
+    approved = as_list(approve)
+    for name in approved:
+        if name not in names:
+            raise IncidentError(f"incident_approve names {name}, which is no cause or remedy here; use one of {', '.join(names)}")
+    return approved
