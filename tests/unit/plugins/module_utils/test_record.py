@@ -1,0 +1,90 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The record of an incident: private, written at once, never overwritten, without secrets."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import Record, write_private
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Record:
+    return Record.create(str(tmp_path / "incidents"), "db_failure", "Database connection failure", "sandbox", "P1")
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_folders_and_files_are_private(record: Record) -> None:
+    record.keep_evidence("postgres.log", "text")
+    assert [mode(folder) for folder in (record.folder.parent, record.folder, record.folder / "evidence")] == [0o700] * 3
+    assert {mode(file) for file in record.folder.rglob("*") if file.is_file()} == {0o600}
+
+
+def test_latest_names_the_newest_incident(record: Record) -> None:
+    base = record.folder.parent
+    assert (base / "latest").resolve() == record.folder
+    newer = Record.create(str(base), "db_failure", "again", "sandbox", "P1")
+    assert (base / "latest").resolve() == newer.folder
+
+
+def test_every_event_is_on_the_disk_at_once(record: Record) -> None:
+    record.event("seen", "postgres exited")
+    again = Record.load(str(record.folder))
+    assert [entry["event"] for entry in again.content["timeline"]] == ["seen"]
+    assert again.content["timeline"][0]["at"].endswith("+00:00")
+    assert again.content["outcome"] is None
+
+
+def test_texts_are_redacted(record: Record) -> None:
+    record.event("seen", "postgresql://app:hunter2hunter2@db/x")
+    record.merge_findings([{"id": "a", "evidence": {"query": ["ALTER ROLE a PASSWORD 'hunter2hunter2'"]}, "count": 3}])
+    record.save()
+    record.keep_evidence("a.log", "POSTGRES_PASSWORD=hunter2hunter2")
+    assert not [file for file in record.folder.rglob("*") if file.is_file() and "hunter2" in file.read_text()]
+
+
+def test_findings_are_brought_up_to_date_by_id(record: Record) -> None:
+    record.merge_findings([{"id": "a", "status": "found"}, {"id": "b", "status": "found"}])
+    record.merge_findings([{"id": "a", "status": "mended"}])
+    assert [(finding["id"], finding["status"]) for finding in record.content["findings"]] == [("a", "mended"), ("b", "found")]
+
+
+def test_evidence_is_never_overwritten_and_has_checksums(record: Record) -> None:
+    names = [record.keep_evidence(name, text) for name, text in (("a.log", "1"), ("a.log", "2"), ("plain", "3"), ("plain", "4"))]
+    assert names == ["a.log", "a-2.log", "plain", "plain-2"]
+    sums = (record.folder / "evidence" / "SHA256SUMS").read_text().splitlines()
+    assert sums == [f"{hashlib.sha256(text.encode()).hexdigest()}  {name}" for name, text in sorted(zip(names, "1234", strict=True))]
+
+
+def test_a_folder_that_cannot_be_written_is_said_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(IncidentError, match="set incident_record_dir"):
+        Record.create(str(tmp_path / "file" / "incidents"), "db_failure", "t", "h", "P1")
+
+
+def test_a_record_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(IncidentError, match="cannot be read"):
+        Record.load(str(tmp_path))
+    (tmp_path / "incident.json").write_text("{")
+    with pytest.raises(IncidentError, match="cannot be read"):
+        Record.load(str(tmp_path))
+
+
+def test_a_failed_write_leaves_the_old_text_and_no_scraps(tmp_path: Path) -> None:
+    path = tmp_path / "incident.json"
+    write_private(path, json.dumps({}))
+    with pytest.raises(UnicodeEncodeError):
+        write_private(path, "\ud800")
+    assert path.read_text() == "{}"
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,47 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The settings of a run: what is unknown or not among the choices is refused, with what to write instead."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import run_settings
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
+
+CAUSES = [{"id": "a", "remedy": "mend_a"}, {"id": "b"}]
+
+
+def test_known_settings_and_other_variables_pass() -> None:
+    run_settings.refuse_unknown([*run_settings.KNOWN, "circuit_sage_incident", "inventory_hostname"])
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [("incident_mod", "did you mean incident_mode"), ("incident_0123456789_and_more_of_the_same", "the settings are incident_mode")],
+)
+def test_a_mistyped_setting_is_refused_with_advice(name: str, advice: str) -> None:
+    with pytest.raises(IncidentError, match=f"{name} is not a setting of a run; {advice}"):
+        run_settings.refuse_unknown(["incident_mode", name])
+
+
+@pytest.mark.parametrize(
+    ("value", "names"),
+    [(None, []), ("", []), ("a", ["a"]), ("a, mend_a,", ["a", "mend_a"]), (["a"], ["a"]), ((), [])],
+)
+def test_approved_names_come_as_text_or_list(value: object, names: list[str]) -> None:
+    assert run_settings.check("remediate", "safe", value, CAUSES) == names
+
+
+@pytest.mark.parametrize(
+    ("mode", "limit", "approve", "sentence"),
+    [
+        ("fix", "safe", [], "incident_mode is fix; use one of remediate, diagnose"),
+        ("diagnose", "high", [], "incident_risk_limit is high; use one of safe, disruptive, destructive"),
+        ("diagnose", "safe", "c", "incident_approve names c, which is no cause or remedy here; use one of a, b, mend_a"),
+    ],
+)
+def test_a_value_that_is_no_choice_is_refused(mode: str, limit: str, approve: str, sentence: str) -> None:
+    with pytest.raises(IncidentError, match=sentence):
+        run_settings.check(mode, limit, approve, CAUSES)
