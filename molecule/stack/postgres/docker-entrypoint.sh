@@ -45,6 +45,14 @@ run_init_files() {
   done
 }
 
+wants_words_only() { # `postgres --version` and the like need no database
+  local argument
+  for argument in "$@"; do
+    case $argument in -'?' | --help | --describe-config | -V | --version) return 0 ;; esac
+  done
+  return 1
+}
+
 if [ "${1:0:1}" = - ]; then set -- postgres "$@"; fi
 
 if [ "$1" = postgres ]; then
@@ -56,7 +64,7 @@ if [ "$1" = postgres ]; then
   fi
   if [ -s "$PGDATA/PG_VERSION" ]; then
     printf '\nPostgreSQL Database directory appears to contain a database; Skipping initialization\n\n'
-  else
+  elif ! wants_words_only "$@"; then
     initialise
   fi
 fi
