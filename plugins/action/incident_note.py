@@ -13,6 +13,19 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.diagnosis import plain
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import Record, redacted
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.report import evidence_lines
+
+
+def told(finding: dict[str, t.Any]) -> list[tuple[str, str]]:
+    """What the account says of a finding: the cause, why it is believed, what is planned, and why not simply a restart."""
+    lines = [
+        ("cause", f"{finding['id']}: {finding['title']}"),
+        ("because", "; ".join(line for line in evidence_lines(finding["evidence"]) if not line.endswith(": unknown"))),
+        ("no restart", finding["why_not_restart"]),
+    ]
+    if finding["decision"] == "act":
+        return [*lines, ("plan", f"{finding['remedy']} ({finding['risk']})")]
+    return [*lines, ("left", finding["reason"])]
 
 
 class ActionModule(ActionBase):
@@ -45,7 +58,8 @@ class ActionModule(ActionBase):
             record.merge_findings(plain(options["findings"]))
             if options["change"]:
                 record.content["changes"].append(redacted(plain(options["change"])))
-            entry = record.event(options["event"], options["text"])
+            account = [record.event(options["event"], options["text"])]
+            account += [record.event(event, text) for finding in plain(options["findings"]) for event, text in told(finding)]
         except IncidentError as error:
             return {**result, "failed": True, "msg": str(error)}
-        return {**result, "changed": False, "account": [entry], "evidence": kept}
+        return {**result, "changed": False, "account": account, "evidence": kept}

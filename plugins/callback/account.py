@@ -58,7 +58,7 @@ class CallbackModule(Default):
         super().__init__()
         self._began = time.monotonic()
         self._hosts: set[str] = set()
-        self._told: set[str] = set()
+        self._pending: tuple[str, str, str] | None = None
 
     def _verbose(self) -> bool:
         return bool(self._display.verbosity)
@@ -73,11 +73,20 @@ class CallbackModule(Default):
         for number, line in enumerate(lines):
             self._display.display((head if number == 0 else " " * len(head)) + line, color=COLOURS.get(event))
 
+    def _flush(self, told: str = "") -> None:
+        """Print a failure that waits, unless *told* says it already: a run that fails tells why when it closes its incident."""
+        if self._pending:
+            host, task, sentence = self._pending
+            self._pending = None
+            if sentence not in told:
+                self._line(host, "failed", f"{task}: {sentence}")
+
     def _tell(self, result: t.Any) -> bool:
         """Print the entries of a result; True when there were any."""
         host = result._host.get_name()
         entries = result._result.get("account") or []
         for entry in entries:
+            self._flush(entry["text"])
             self._line(host, entry["event"], entry["text"])
         if result._result.get("record"):
             self._line(host, "record", f"{result._result['record']}/report.md")
@@ -105,7 +114,8 @@ class CallbackModule(Default):
             super().v2_runner_on_failed(result, ignore_errors)
         if self._tell(result) or self._verbose() or ignore_errors:
             return
-        self._line(result._host.get_name(), "failed", f"{result._task.get_name().strip()}: {_sentence(result._result)}")
+        self._flush()
+        self._pending = (result._host.get_name(), result._task.get_name().strip(), _sentence(result._result))
 
     def v2_runner_on_unreachable(self, result: t.Any) -> None:
         """Print that the host cannot be reached, and why."""
@@ -120,6 +130,7 @@ class CallbackModule(Default):
 
     def v2_playbook_on_stats(self, stats: t.Any) -> None:
         """The account has said it all; the recap comes from verbosity 1 on."""
+        self._flush()
         if self._verbose():
             super().v2_playbook_on_stats(stats)
 
