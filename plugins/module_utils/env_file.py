@@ -20,7 +20,7 @@ _ESCAPED = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v
 _BLANKS = "\t\v\f\r \x85\xa0"
 
 
-def _closing_brace(text: str, start: int) -> int:
+def closing_brace(text: str, start: int) -> int:
     """The position of the brace that closes the one before `start`."""
     depth = 1
     for position in range(start, len(text)):
@@ -59,7 +59,7 @@ def interpolate(text: str, variables: Mapping[str, str]) -> str:
         elif match.group("name"):
             parts.append(variables.get(match.group("name"), ""))
         else:
-            end = _closing_brace(text, position)
+            end = closing_brace(text, position)
             parts.append(_resolve(text[position:end], variables))
             position = end + 1
     return "".join(parts) + text[position:]

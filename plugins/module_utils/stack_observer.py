@@ -1,0 +1,305 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One pass over a Compose project: its files, what Compose makes of them, its containers and their logs. Reads only."""
+
+from __future__ import annotations
+
+import pwd
+import stat
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from . import compose, container_log, docker_engine, env_file, stack
+from .errors import EngineUnreachable, IncidentError
+from .fingerprint import Fingerprints
+from .redaction import secret_values
+from .timestamps import utc
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+# What only Compose can tell of a service.
+_FROM_MODEL = ("networks_expected", "networks_missing", "aliases_missing", "environment")
+
+
+class Project(NamedTuple):
+    """A Compose project as the caller names it."""
+
+    src: Path
+    name: str
+    files: Sequence[str]
+    env_file: str
+    docker_host: str
+    docker_timeout: int
+
+
+class Container(NamedTuple):
+    """What the engine told of one container; the log is None when it could not be read, and `log_error` says why."""
+
+    inspected: dict[str, Any]
+    log: list[container_log.Line] | None
+    log_error: str | None
+
+
+class Expected(NamedTuple):
+    """What Compose makes of the files; the errors are null when it could."""
+
+    model: dict[str, Any] | None
+    model_error: str | None
+    hashes: dict[str, str] | None
+    hashes_error: str | None
+
+
+def _read(path: Path, what: str, advice: Callable[[], str]) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        raise IncidentError(f"there is no {what} {path}; {advice()}") from None
+    except PermissionError:
+        raise IncidentError(f"no right to read the {what} {path}; run as its owner or as root (`become: true`)") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise IncidentError(f"the {what} {path} cannot be read ({type(error).__name__}); put a readable text file there") from None
+
+
+def _copies(path: Path) -> list[str]:
+    """The other files beside the env file whose name begins with its name: copies that people made of it."""
+    return sorted(other.name for other in path.parent.glob(f"{path.name}*") if other.name != path.name)
+
+
+def _where_project_runs(project: Project) -> str:
+    """Advice for who gave a folder without the compose file: where the project's containers were started from."""
+    advice = "set project_src to the folder of the compose file, and files to its name"
+    try:
+        client = docker_engine.open_engine(project.docker_host, project.docker_timeout)
+        folder = stack.projects(docker_engine.list_containers(client, project.name)).get(project.name)
+    except IncidentError:
+        # The compose file is what is reported here; the engine has its own word when the file is found.
+        return advice
+    return f"{advice} (the containers of `{project.name}` were started from {folder})" if folder else advice
+
+
+def read_compose_files(project: Project) -> str:
+    """The text of all compose files."""
+    return "\n".join(_read(project.src / name, "compose file", lambda: _where_project_runs(project)) for name in project.files)
+
+
+def read_env_file(project: Project) -> dict[str, str]:
+    """The variables of the env file."""
+    path = project.src / project.env_file
+
+    def advice() -> str:
+        copies = ", ".join(_copies(path)) if path.parent.is_dir() else ""
+        return "create it or put a copy of it back, or set env_file" + (f" (beside it: {copies})" if copies else "")
+
+    text = _read(path, "env file", advice)
+    try:
+        return env_file.parse(text)
+    except IncidentError as error:
+        raise IncidentError(f"the env file {path} cannot be used: {error}") from None
+
+
+def describe_env_file(project: Project, variables: Mapping[str, str], missing: Sequence[str]) -> dict[str, Any]:
+    """The env file as a file, and the names in it."""
+    path = project.src / project.env_file
+    status = path.stat()
+    try:
+        owner = pwd.getpwuid(status.st_uid).pw_name
+    except KeyError:
+        owner = str(status.st_uid)
+    changed = datetime.fromtimestamp(status.st_mtime, timezone.utc)
+    return {
+        "path": str(path),
+        "present": True,
+        "mode": f"{stat.S_IMODE(status.st_mode):04o}",
+        "owner": owner,
+        "mtime": utc(changed.strftime("%Y-%m-%dT%H:%M:%S.%fZ")),
+        "variables": sorted(variables),
+        "missing": list(missing),
+        "copies": _copies(path),
+    }
+
+
+def _attempt(future: Future[str], parse: Callable[[str], Any]) -> tuple[Any, str | None]:
+    try:
+        return parse(future.result()), None
+    except compose.ComposeUnavailable as error:
+        return None, str(error)
+
+
+def _read_log(client: DockerClient, inspected: Mapping[str, Any], lines: int, timeout: int) -> list[container_log.Line]:
+    deadline = time.monotonic() + timeout
+
+    def frames(tail: int) -> list[bytes]:
+        stream = client.api.logs(inspected["Id"], stdout=True, stderr=True, timestamps=True, tail=tail, stream=True, follow=False)
+        try:
+            return container_log.bounded(stream, deadline)
+        finally:
+            stream.close()
+
+    try:
+        taken = frames(lines)
+    except container_log.LogTooLong:
+        # So many bytes in so few lines: the newest of them fit into the bound, because the engine cuts lines at 16 KiB.
+        taken = frames(min(lines, container_log.SHORT_TAIL))
+    return container_log.to_lines([b"".join(taken)] if inspected["Config"]["Tty"] else taken)
+
+
+def read_container(client: DockerClient, project: Project, container_id: str, lines: int) -> Container | None:
+    """What the engine tells of a container, and the end of its log; null when it has just gone."""
+    import docker.errors
+    import requests.exceptions
+
+    try:
+        inspected = client.api.inspect_container(container_id)
+    except docker.errors.NotFound:
+        return None
+    try:
+        return Container(inspected, _read_log(client, inspected, lines, project.docker_timeout), None)
+    except (docker.errors.APIError, requests.exceptions.RequestException, container_log.LogTooLong) as error:
+        explanation = getattr(error, "explanation", None) or error
+        return Container(inspected, None, f"the log could not be read: {explanation}")
+
+
+def _check_project(client: DockerClient, project: Project, containers: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse a project name that this host does not know. One whose containers were removed still has its volumes or networks."""
+    label = {"label": f"{docker_engine.PROJECT_LABEL}={project.name}"}
+    known = stack.projects(containers)
+    if project.name in known or client.api.networks(filters=label) or client.api.volumes(filters=label)["Volumes"]:
+        return
+    found = ", ".join(f"{name} (started from {folder})" for name, folder in sorted(known.items()))
+    raise IncidentError(
+        f"this host has no container, network or volume of a Compose project `{project.name}`; "
+        + (f"set project_name to one that it has: {found}" if found else "it has no Compose project at all: start the stack first")
+    )
+
+
+def _drift(container: Container, service: str, expected: Expected, version: Callable[[], str]) -> tuple[bool | None, str | None]:
+    """Whether Compose would make the container anew, or null and why that is unknown."""
+    made_with, made_by = stack.config_hash(container.inspected)
+    if expected.hashes is None:
+        return None, expected.hashes_error
+    if service not in expected.hashes:
+        return None, "the compose file has no such service"
+    if made_with == expected.hashes[service]:
+        return False, None
+    try:
+        current = version()
+    except compose.ComposeUnavailable as error:
+        return None, str(error)
+    if made_by is None or not compose.same_version(made_by, current):
+        # Another version may hash the same configuration to another value.
+        return None, f"the container was made by Compose {made_by or 'of an unknown version'}, and this is {current.strip()}"
+    return True, None
+
+
+def _service(
+    name: str,
+    container: Container | None,
+    expected: Expected,
+    blanked: set[str],
+    secrets: Sequence[str],
+    patterns: Mapping[str, Any],
+    version: Callable[[], str],
+    fingerprints: Fingerprints,
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The observation of one service, and what of it is unknown."""
+    unknown: dict[str, str] = {}
+    observed = dict(stack.MISSING) if container is None else stack.describe(container.inspected, secrets)
+    wanted = (expected.model or {"services": {}})["services"].get(name)
+    if wanted is None:
+        observed.update(dict.fromkeys(_FROM_MODEL))
+        unknown.update(dict.fromkeys(_FROM_MODEL, expected.model_error or "the compose file has no such service"))
+    else:
+        observed.update(stack.compare_networks(observed["networks"], wanted["networks"]))
+    if container is None:
+        observed.update(environment=None, compose_drift=None, log=None)
+        unknown.update(dict.fromkeys(("environment", "compose_drift", "log"), "the service has no container"))
+        return observed, unknown
+    if wanted is not None:
+        real = stack.environment_of(container.inspected)
+        observed["environment"] = stack.compare_environment(real, wanted["environment"], blanked, fingerprints)
+    observed["compose_drift"], reason = _drift(container, name, expected, version)
+    if reason:
+        unknown["compose_drift"] = reason
+    if container.log is None:
+        observed["log"] = None
+        unknown["log"] = container.log_error or ""
+    else:
+        observed["log"] = container_log.summarise(container.log, patterns, observed["started_at"], secrets)
+    return observed, unknown
+
+
+def observe(project: Project, log_lines: int, extra_patterns: Mapping[str, str], require_variables: bool) -> dict[str, Any]:
+    """The whole observation. Raises IncidentError for input that is wrong; an engine that is down is part of what is observed."""
+    patterns = container_log.compile_patterns(extra_patterns)
+    text = read_compose_files(project)
+    variables = read_env_file(project)
+    missing = compose.missing_variables(text, variables)
+    if missing and require_variables:
+        lacks = f"the env file {project.src / project.env_file} lacks what the compose file needs: {', '.join(missing)}"
+        raise IncidentError(f"{lacks}; add it from the last good copy")
+    observation: dict[str, Any] = {
+        "engine": {"reachable": False, "version": None, "api_version": None, "error": None},
+        "project": {"name": project.name, "src": str(project.src), "containers": None},
+        "services": None,
+        "env_file": describe_env_file(project, variables, missing),
+        "volumes": None,
+        "unknown": {},
+    }
+    command = compose.arguments(project.src, project.name, project.files, project.env_file)
+    # Compose takes as long as the Docker SDK to be loaded, and needs no engine: both at the same time.
+    with ThreadPoolExecutor(max_workers=8) as threads:
+        model = threads.submit(compose.run, [*command, "config", "--format", "json"], project.docker_timeout)
+        hashes = threads.submit(compose.run, [*command, "config", "--hash", "*"], project.docker_timeout)
+        try:
+            containers, found, observation["engine"] = _read_engine(project, threads, log_lines)
+        except EngineUnreachable as error:
+            observation["engine"]["error"] = str(error)
+            observation["unknown"] = dict.fromkeys(("services", "volumes", "project.containers"), str(error))
+            return observation
+        expected = Expected(*_attempt(model, compose.parse_model), *_attempt(hashes, compose.parse_hashes))
+    environments = [variables, *(stack.environment_of(one.inspected) for one in found.values() if one)]
+    secrets = tuple(set().union(*(secret_values(environment) for environment in environments)))
+    blanked, fingerprints = compose.blanked_names(text, variables), Fingerprints()
+    names = sorted({*found, *((expected.model or {}).get("services", {}))})
+    observation["services"] = {}
+    for name in names:
+        observation["services"][name], unknown = _service(
+            name,
+            found.get(name),
+            expected,
+            blanked,
+            secrets,
+            patterns,
+            lambda: compose.run(["docker", "compose", "version", "--short"], project.docker_timeout),
+            fingerprints,
+        )
+        observation["unknown"].update({f"services.{name}.{field}": reason for field, reason in unknown.items()})
+    observation["project"]["containers"] = sum(len(ones) for ones in stack.group_by_service(containers, project.name).values())
+    observation["volumes"] = stack.volume_users(containers, (expected.model or {}).get("volumes", []), project.name)
+    return observation
+
+
+def _read_engine(
+    project: Project, threads: ThreadPoolExecutor, log_lines: int
+) -> tuple[list[dict[str, Any]], dict[str, Container | None], dict[str, Any]]:
+    """All containers in the engine's short form, the project's services in full, and the engine itself."""
+    client = docker_engine.open_engine(project.docker_host, project.docker_timeout)
+    try:
+        containers = docker_engine.list_containers(client)
+        _check_project(client, project, containers)
+        services = stack.group_by_service(containers, project.name)
+        # The newest container of a service is the one that counts: an interrupted `up` may leave an older one behind.
+        read = {name: threads.submit(read_container, client, project, ones[0]["Id"], log_lines) for name, ones in services.items()}
+        version = client.version()
+        engine = {"reachable": True, "version": version["Version"], "api_version": version["ApiVersion"], "error": None}
+        return containers, {name: future.result() for name, future in read.items()}, engine
+    except IncidentError:
+        raise
+    except Exception as error:
+        raise docker_engine.classify(error, project.docker_host) from error
