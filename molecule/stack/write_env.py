@@ -119,7 +119,8 @@ def main(arguments: list[str]) -> int:
         if text != existing:
             write_private(path, text)
     except (OSError, UnicodeDecodeError) as error:
-        print(f"write_env: cannot write {path}: {error}; make it readable and writable by this user, or remove it.", file=sys.stderr)
+        reason = getattr(error, "strerror", None) or error
+        print(f"write_env: cannot write {path}: {reason}; make it readable and writable by this user, or remove it.", file=sys.stderr)
         return 1
     return 0
 
