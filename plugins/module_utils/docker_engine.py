@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 PROJECT_LABEL = "com.docker.compose.project"
 SERVICE_LABEL = "com.docker.compose.service"
+_SCHEMES = ("unix://", "tcp://", "http://", "https://", "ssh://")
 
 
 def _chain(error: BaseException) -> list[BaseException]:
@@ -48,6 +49,8 @@ def classify(error: BaseException, docker_host: str) -> IncidentError:
 
 def open_engine(docker_host: str, timeout: int) -> DockerClient:
     """A client for the engine, with the API version agreed: the engine answered at least once."""
+    if not docker_host.startswith(_SCHEMES):
+        raise IncidentError(f"docker_host `{docker_host}` is not an address; write it as unix:///var/run/docker.sock or tcp://HOST:PORT")
     try:
         # Imported here because it takes a fifth of a second, and because a missing SDK is to be reported, not a traceback.
         import docker

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import pwd
+import re
 import stat
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timezone
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
 # What only Compose can tell of a service.
 _FROM_MODEL = ("networks_expected", "networks_missing", "aliases_missing", "environment")
+# What needs a container, and something else beside it.
+_FROM_BOTH = ("networks_missing", "aliases_missing", "environment", "compose_drift", "log")
+NO_SUCH_SERVICE = "the compose files have no such service"
 
 
 class Project(NamedTuple):
@@ -53,6 +58,18 @@ class Expected(NamedTuple):
     model_error: str | None
     hashes: dict[str, str] | None
     hashes_error: str | None
+
+
+class Standard(NamedTuple):
+    """What each container is measured by."""
+
+    expected: Expected
+    # Names in a container's environment that have no value because the env file lacks a variable.
+    blanked: set[str]
+    secrets: Sequence[str]
+    patterns: Mapping[str, re.Pattern[str]]
+    fingerprints: Fingerprints
+    compose_version: Callable[[], str]
 
 
 def _read(path: Path, what: str, advice: Callable[[], str]) -> str:
@@ -178,17 +195,18 @@ def _check_project(client: DockerClient, project: Project, containers: Sequence[
     )
 
 
-def _drift(container: Container, service: str, expected: Expected, version: Callable[[], str]) -> tuple[bool | None, str | None]:
+def _drift(container: Container, service: str, standard: Standard) -> tuple[bool | None, str | None]:
     """Whether Compose would make the container anew, or null and why that is unknown."""
     made_with, made_by = stack.config_hash(container.inspected)
-    if expected.hashes is None:
-        return None, expected.hashes_error
-    if service not in expected.hashes:
-        return None, "the compose file has no such service"
-    if made_with == expected.hashes[service]:
+    hashes = standard.expected.hashes
+    if hashes is None:
+        return None, standard.expected.hashes_error
+    if service not in hashes:
+        return None, NO_SUCH_SERVICE
+    if made_with == hashes[service]:
         return False, None
     try:
-        current = version()
+        current = standard.compose_version()
     except compose.ComposeUnavailable as error:
         return None, str(error)
     if made_by is None or not compose.same_version(made_by, current):
@@ -197,41 +215,53 @@ def _drift(container: Container, service: str, expected: Expected, version: Call
     return True, None
 
 
-def _service(
-    name: str,
-    container: Container | None,
-    expected: Expected,
-    blanked: set[str],
-    secrets: Sequence[str],
-    patterns: Mapping[str, Any],
-    version: Callable[[], str],
-    fingerprints: Fingerprints,
-) -> tuple[dict[str, Any], dict[str, str]]:
+def describe_service(name: str, container: Container | None, standard: Standard) -> tuple[dict[str, Any], dict[str, str]]:
     """The observation of one service, and what of it is unknown."""
-    unknown: dict[str, str] = {}
-    observed = dict(stack.MISSING) if container is None else stack.describe(container.inspected, secrets)
+    expected = standard.expected
     wanted = (expected.model or {"services": {}})["services"].get(name)
+    observed = dict(stack.MISSING) if container is None else stack.describe(container.inspected, standard.secrets)
+    unknown: dict[str, str] = {}
+    if wanted is None:
+        unknown.update(dict.fromkeys(_FROM_MODEL, expected.model_error or NO_SUCH_SERVICE))
+    if container is None:
+        unknown.update(dict.fromkeys(_FROM_BOTH, "the service has no container"))
+        observed.update(dict.fromkeys(_FROM_BOTH), networks_expected=wanted and wanted["networks"])
+        return observed, unknown
     if wanted is None:
         observed.update(dict.fromkeys(_FROM_MODEL))
-        unknown.update(dict.fromkeys(_FROM_MODEL, expected.model_error or "the compose file has no such service"))
     else:
         observed.update(stack.compare_networks(observed["networks"], wanted["networks"]))
-    if container is None:
-        observed.update(environment=None, compose_drift=None, log=None)
-        unknown.update(dict.fromkeys(("environment", "compose_drift", "log"), "the service has no container"))
-        return observed, unknown
-    if wanted is not None:
         real = stack.environment_of(container.inspected)
-        observed["environment"] = stack.compare_environment(real, wanted["environment"], blanked, fingerprints)
-    observed["compose_drift"], reason = _drift(container, name, expected, version)
+        observed["environment"] = stack.compare_environment(real, wanted["environment"], standard.blanked, standard.fingerprints)
+    observed["compose_drift"], reason = _drift(container, name, standard)
     if reason:
         unknown["compose_drift"] = reason
+    observed["log"] = None
     if container.log is None:
-        observed["log"] = None
         unknown["log"] = container.log_error or ""
     else:
-        observed["log"] = container_log.summarise(container.log, patterns, observed["started_at"], secrets)
+        observed["log"] = container_log.summarise(container.log, standard.patterns, observed["started_at"], standard.secrets)
     return observed, unknown
+
+
+def _read_engine(
+    project: Project, threads: ThreadPoolExecutor, log_lines: int
+) -> tuple[list[dict[str, Any]], dict[str, Container | None], dict[str, Any]]:
+    """All containers in the engine's short form, the project's services in full, and the engine itself."""
+    client = docker_engine.open_engine(project.docker_host, project.docker_timeout)
+    try:
+        containers = docker_engine.list_containers(client)
+        _check_project(client, project, containers)
+        services = stack.group_by_service(containers, project.name)
+        # The newest container of a service is the one that counts: an interrupted `up` may leave an older one behind.
+        reads = {name: threads.submit(read_container, client, project, ones[0]["Id"], log_lines) for name, ones in services.items()}
+        version = client.version()
+        engine = {"reachable": True, "version": version["Version"], "api_version": version["ApiVersion"], "error": None}
+        return containers, {name: future.result() for name, future in reads.items()}, engine
+    except IncidentError:
+        raise
+    except Exception as error:
+        raise docker_engine.classify(error, project.docker_host) from error
 
 
 def observe(project: Project, log_lines: int, extra_patterns: Mapping[str, str], require_variables: bool) -> dict[str, Any]:
@@ -264,42 +294,19 @@ def observe(project: Project, log_lines: int, extra_patterns: Mapping[str, str],
             return observation
         expected = Expected(*_attempt(model, compose.parse_model), *_attempt(hashes, compose.parse_hashes))
     environments = [variables, *(stack.environment_of(one.inspected) for one in found.values() if one)]
-    secrets = tuple(set().union(*(secret_values(environment) for environment in environments)))
-    blanked, fingerprints = compose.blanked_names(text, variables), Fingerprints()
-    names = sorted({*found, *((expected.model or {}).get("services", {}))})
+    standard = Standard(
+        expected=expected,
+        blanked=compose.blanked_names(text, variables),
+        secrets=tuple(set().union(*(secret_values(environment) for environment in environments))),
+        patterns=patterns,
+        fingerprints=Fingerprints(),
+        compose_version=lru_cache(lambda: compose.run(["docker", "compose", "version", "--short"], project.docker_timeout)),
+    )
+    wanted = expected.model or {"services": {}, "volumes": []}
     observation["services"] = {}
-    for name in names:
-        observation["services"][name], unknown = _service(
-            name,
-            found.get(name),
-            expected,
-            blanked,
-            secrets,
-            patterns,
-            lambda: compose.run(["docker", "compose", "version", "--short"], project.docker_timeout),
-            fingerprints,
-        )
+    for name in sorted({*found, *wanted["services"]}):
+        observation["services"][name], unknown = describe_service(name, found.get(name), standard)
         observation["unknown"].update({f"services.{name}.{field}": reason for field, reason in unknown.items()})
-    observation["project"]["containers"] = sum(len(ones) for ones in stack.group_by_service(containers, project.name).values())
-    observation["volumes"] = stack.volume_users(containers, (expected.model or {}).get("volumes", []), project.name)
+    observation["project"]["containers"] = sum(map(len, stack.group_by_service(containers, project.name).values()))
+    observation["volumes"] = stack.volume_users(containers, wanted["volumes"], project.name)
     return observation
-
-
-def _read_engine(
-    project: Project, threads: ThreadPoolExecutor, log_lines: int
-) -> tuple[list[dict[str, Any]], dict[str, Container | None], dict[str, Any]]:
-    """All containers in the engine's short form, the project's services in full, and the engine itself."""
-    client = docker_engine.open_engine(project.docker_host, project.docker_timeout)
-    try:
-        containers = docker_engine.list_containers(client)
-        _check_project(client, project, containers)
-        services = stack.group_by_service(containers, project.name)
-        # The newest container of a service is the one that counts: an interrupted `up` may leave an older one behind.
-        read = {name: threads.submit(read_container, client, project, ones[0]["Id"], log_lines) for name, ones in services.items()}
-        version = client.version()
-        engine = {"reachable": True, "version": version["Version"], "api_version": version["ApiVersion"], "error": None}
-        return containers, {name: future.result() for name, future in read.items()}, engine
-    except IncidentError:
-        raise
-    except Exception as error:
-        raise docker_engine.classify(error, project.docker_host) from error
