@@ -15,9 +15,9 @@ if [ ! -s "$certificate/fullchain.pem" ]; then
   )
 fi
 
-# On a host the port of a dead backend refuses at once. Here its address vanishes with it, so the search for it is given up after 0.2 s
-# instead of 3 s, and nginx answers 502 about as promptly.
-ip ntable change name arp_cache dev eth0 retrans 100 mcast_probes 2
+# On a host the port of a dead backend refuses at once. Here its address vanishes with it; the kernel is told to notice within a fraction
+# of a second instead of seven, so that nginx answers 502 in 0.2 s (the first time 1.2 s, after a lost packet is sent again).
+ip ntable change name arp_cache dev eth0 base_reachable 100 delay_probe 50 retrans 100 ucast_probes 1 mcast_probes 2
 
 rm -f /run/nginx.pid  # a killed container leaves it behind
 service nginx start
