@@ -47,13 +47,13 @@ remove_everything() {
 
 # A stack of another checkout, or one whose env file is gone, has passwords that this env file does not know.
 remove_foreign_stack() {
-  local other volume_id
+  local other volume
   other=$(docker ps -a --filter "label=$project_label=$project" --format '{{.Label "com.docker.compose.project.working_dir"}}' |
     grep -vxF "$here" | sort -u | head -n 1 || true)
-  volume_id=$(docker volume inspect -f '{{index .Labels "circuit-sage.sandbox.id"}}' "${project}_postgres_data" 2>/dev/null || setting SANDBOX_ID)
+  volume=$(docker volume ls --format '{{.Name}} {{.Label "circuit-sage.sandbox.id"}}' | grep "^${project}_postgres_data " || true)
   if [ -n "$other" ]; then
     say "removing the stack $project that was left by $other"
-  elif [ "$volume_id" != "$(setting SANDBOX_ID)" ]; then
+  elif [ -n "$volume" ] && [ "${volume#* }" != "$(setting SANDBOX_ID)" ]; then
     say "removing a stack $project that was made with another env file"
   else
     return 0
@@ -102,18 +102,20 @@ start_and_prove() { # seconds
 }
 
 up() {
-  local start=$SECONDS existed ports
+  local start=$SECONDS existed ports reason
   python3 "$here/write_env.py" "$env_file"
   remove_foreign_stack
   mapfile -t ports < <(sed -n '/^SANDBOX_[A-Z_]*_PORT=/p' "$env_file")
   python3 "$here/check_free.py" "$project" "$(setting SANDBOX_NETWORK)" "${ports[@]}"
   build_images
   existed=$(containers)
-  [ -n "$existed" ] || say "starting postgres, backend, frontend, edge and square (about 10 s)"
-  if ! start_and_prove 30; then
-    [ -n "$existed" ] || die "the stack did not become healthy; what is missing is above, and 'docker ps -a' and 'docker logs NAME' tell more."
-    say "the stack that was there does not become healthy; making it anew"
+  if [ -n "$existed" ] && ! reason=$(start_and_prove 30 2>&1 | tail -n 1); then
+    say "making the stack that is there anew, because it does not serve: $reason"
     remove_everything
+    existed=
+  fi
+  if [ -z "$existed" ]; then
+    say "starting postgres, backend, frontend, edge and square (about 10 s)"
     start_and_prove 60 || die "the stack did not become healthy; what is missing is above, and 'docker ps -a' and 'docker logs NAME' tell more."
   fi
   docker image prune -f --filter "label=$sources_label" >/dev/null  # what a rebuild replaced
