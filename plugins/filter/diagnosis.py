@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Circuit Sage contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Filters over the pure diagnosis: findings, plan, symptoms, what was seen, what was lost."""
+"""Filters over the pure diagnosis: findings, plan, symptoms, what was seen."""
 
 from __future__ import annotations
 
@@ -36,5 +36,4 @@ class FilterModule:
             "plan": _told(diagnosis.plan),
             "symptoms": _told(diagnosis.symptoms),
             "seen": _told(diagnosis.seen),
-            "lost": lambda after, before: diagnosis.preserved(before, after),
         }

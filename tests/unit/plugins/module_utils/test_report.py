@@ -1,0 +1,71 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The report: the guide's template, filled from the record alone, also from one that a killed run left."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import report
+
+RECORD: dict[str, t.Any] = {
+    "id": "20261123-120000-db_failure-ab12",
+    "kind": "db_failure",
+    "title": "Database connection failure",
+    "host": "sandbox",
+    "severity": "P1",
+    "outcome": "resolved",
+    "summary": "postgres_stopped mended and proven",
+    "opened_at": "2026-11-23T12:00:00.000+00:00",
+    "resolved_at": "2026-11-23T12:00:05.000+00:00",
+    "impact": ["postgres is exited"],
+    "findings": [
+        {
+            "id": "postgres_stopped",
+            "title": "PostgreSQL is stopped",
+            "layer": "process",
+            "evidence": {"exit_code": 0, "last_words": None, "holders": [{"user": "a", "sessions": 3}], "none_of": []},
+            "why_not_restart": "starting is enough",
+            "decision": "act",
+            "escalate": "find out who stopped it",
+        },
+        {"id": "b", "title": "B", "layer": "edge", "evidence": "text", "why_not_restart": "w", "decision": "leave", "reason": "too risky"},
+    ],
+    "changes": [{"component": "postgres", "action": "started x", "undo": "docker stop x"}],
+    "timeline": [{"at": "2026-11-23T12:00:01.000+00:00", "event": "seen", "text": "postgres exited"}],
+}
+
+
+def test_every_heading_of_the_guide_is_filled() -> None:
+    text = report.render(RECORD)
+    for line in (
+        "# Incident Report: Database connection failure",
+        "**Date**: 2026-11-23  ",
+        "**Duration**: 2026-11-23 12:00:00 UTC - 2026-11-23 12:00:05 UTC  ",
+        "**Severity**: P1  ",
+        "**Status**: Resolved",
+        "postgres_stopped mended and proven",
+        "- 2026-11-23 12:00:01 UTC - seen: postgres exited",
+        "### postgres_stopped: PostgreSQL is stopped",
+        "- exit code: 0",
+        "- last words: unknown",
+        "- holders: user a, sessions 3",
+        "- none of: none",
+        "Why not just restart: starting is enough",
+        "- postgres is exited",
+        "- postgres: started x. Undo: docker stop x",
+        "- [ ] b: too risky",
+        "- [ ] postgres_stopped: find out who stopped it",
+    ):
+        assert line in text.splitlines(), line
+
+
+def test_the_record_of_a_killed_run_makes_a_report_too() -> None:
+    bare = {**RECORD, "outcome": None, "resolved_at": None, "findings": [], "changes": []}
+    del bare["summary"], bare["impact"]
+    text = report.render(bare)
+    assert "**Status**: Open" in text
+    assert "The run did not come to its end" in text
+    assert "No known cause was found." in text
+    assert "Nothing was changed." in text
