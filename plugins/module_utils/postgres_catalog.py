@@ -1,0 +1,223 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The questions to PostgreSQL's catalogue, each one statement that answers with one line of JSON, and what their answers mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from .container_psql import literal
+from .postgres_errors import DATABASE_MISSING, DATABASE_NOT_ACCEPTING, ROLE_MISSING, ROLE_NOT_PERMITTED
+from .redaction import MASK, is_secret_name
+
+# Our sessions carry this name, and are left out of every answer. `_` stands for any character in LIKE: a blank does as well.
+APPLICATION_NAME = "circuit_sage_incident_response"
+
+# In milliseconds. What is asked reads a few hundred rows of memory; on a server that cannot do that in time, the rest counts for more.
+CATALOG_TIMEOUT = 1000
+CONTENT_TIMEOUT = 1000
+CONTENT_LOCK_TIMEOUT = 300
+WRITE_TIMEOUT = 2000
+WRITE_LOCK_TIMEOUT = 1000
+
+# A role or database may have any of these set to something that would break our reading.
+READ_SETTINGS = {
+    "statement_timeout": str(CATALOG_TIMEOUT),
+    "lock_timeout": str(CONTENT_LOCK_TIMEOUT),
+    "idle_in_transaction_session_timeout": "0",
+    "search_path": "pg_catalog",
+    "default_transaction_read_only": "on",
+}
+
+CONTENT_TABLES = ("companies", "locations", "subscriptions", "subscription_payments", "users")
+
+_STAMP = "to_char({0} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+
+
+def read_settings_sql() -> str:
+    """What a session of psql has to set before it asks; a session over TCP is opened with the same settings."""
+    settings = {**READ_SETTINGS, "application_name": APPLICATION_NAME, "client_encoding": "UTF8"}
+    return "".join(f"SET {name} = '{value}';\n" for name, value in settings.items())
+
+
+def catalog_sql(user: str, database: str) -> str:
+    """The question about server, role, databases, sessions and locks."""
+    # pg_blocking_pids stops the lock manager for a moment: it is asked only for sessions that wait for a lock.
+    return f"""
+WITH waits AS MATERIALIZED (
+  SELECT pid, pg_blocking_pids(pid) AS blocked_by FROM pg_stat_activity
+  WHERE wait_event_type = 'Lock' AND pid <> pg_backend_pid() AND application_name NOT LIKE '{APPLICATION_NAME}%'
+), involved AS MATERIALIZED (
+  SELECT pid FROM waits UNION SELECT unnest(blocked_by) FROM waits
+)
+SELECT jsonb_build_object(
+  'server', (SELECT jsonb_build_object(
+      'version', current_setting('server_version'),
+      'system_identifier', system_identifier::text,
+      'started_at', {_STAMP.format("pg_postmaster_start_time()")},
+      'max_connections', current_setting('max_connections')::int,
+      'superuser_reserved_connections', current_setting('superuser_reserved_connections')::int,
+      'in_recovery', pg_is_in_recovery()) FROM pg_control_system()),
+  'role', (SELECT jsonb_build_object(
+      'can_login', rolcanlogin, 'superuser', rolsuper, 'connection_limit', rolconnlimit,
+      'valid_until', CASE WHEN isfinite(rolvaliduntil) THEN {_STAMP.format("rolvaliduntil")} END,
+      'expired', coalesce(rolvaliduntil < now(), false)) FROM pg_roles WHERE rolname = {literal(user)}),
+  'databases', (SELECT jsonb_agg(jsonb_build_object(
+      'name', datname, 'size_bytes', pg_database_size(oid), 'allow_connections', datallowconn, 'connection_limit', datconnlimit)
+      ORDER BY datname)
+      FROM pg_database WHERE NOT datistemplate OR datname = {literal(database)}),
+  'settings', (SELECT jsonb_agg(jsonb_build_object('role', rolname, 'database', datname, 'set', setconfig))
+      FROM pg_db_role_setting LEFT JOIN pg_roles ON pg_roles.oid = setrole LEFT JOIN pg_database ON pg_database.oid = setdatabase
+      WHERE coalesce(rolname = {literal(user)}, setrole = 0) AND coalesce(datname = {literal(database)}, setdatabase = 0)),
+  'sessions', (SELECT jsonb_agg(jsonb_build_object(
+      'pid', pid, 'backend_type', backend_type, 'backend_start', {_STAMP.format("backend_start")}, 'user', usename, 'database', datname,
+      'client', CASE WHEN client_port = -1 THEN '[local]' ELSE host(client_addr) END, 'client_port', client_port,
+      'application', application_name, 'state', state,
+      'state_seconds', extract(epoch FROM clock_timestamp() - state_change),
+      'transaction_seconds', extract(epoch FROM clock_timestamp() - xact_start),
+      'query', CASE WHEN pid IN (SELECT pid FROM involved) THEN query END))
+      FROM pg_stat_activity
+      WHERE (backend_type = 'client backend' OR pid IN (SELECT pid FROM involved))
+      AND pid <> pg_backend_pid() AND application_name NOT LIKE '{APPLICATION_NAME}%'),
+  'waits', (SELECT jsonb_agg(jsonb_build_object('pid', pid, 'blocked_by', blocked_by)) FROM waits),
+  'locks', (SELECT jsonb_agg(DISTINCT jsonb_build_object('pid', pid, 'relation', relname, 'granted', granted))
+      FROM pg_locks JOIN pg_class ON pg_class.oid = relation
+      WHERE pid IN (SELECT pid FROM involved) AND relkind IN ('r', 'p', 'm') AND relnamespace <> 'pg_catalog'::regnamespace
+      AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+);
+"""  # noqa: S608 # names come in through literal()
+
+
+def content_sql() -> str:
+    """The question how many rows the application's tables hold."""
+    counts = ", ".join(f"'{table}', (SELECT count(*) FROM public.{table})" for table in CONTENT_TABLES)  # noqa: S608 # names of our own
+    return f"SELECT jsonb_build_object({counts});\n"
+
+
+def write_settings_sql() -> str:
+    """The limits of a write by the application's role: its own statement timeout is kept when it is tighter, since it may be the fault."""
+    return f"""
+SELECT set_config('lock_timeout', '{WRITE_LOCK_TIMEOUT}', false),
+  CASE WHEN (SELECT setting::int NOT BETWEEN 1 AND {WRITE_TIMEOUT} FROM pg_catalog.pg_settings WHERE name = 'statement_timeout')
+  THEN set_config('statement_timeout', '{WRITE_TIMEOUT}', false) END;
+"""  # noqa: S608 # numbers of our own
+
+
+def write_sql() -> str:
+    """A row as the application might write it, rolled back by who runs this.
+
+    Its key is new each time, so that two probes never wait for each other. Its value does not compress and is larger than a page: the table
+    has to grow, which a full disk refuses, while a small row fits into a page that is there.
+    """
+    return """
+INSERT INTO system_settings (key, value)
+SELECT 'circuit_sage_incident_response_' || gen_random_uuid(), jsonb_agg(gen_random_uuid()) FROM generate_series(1, 400);
+"""
+
+
+def initialised_at(system_identifier: str | int) -> datetime:
+    """When initdb made the data directory: the identifier's upper half is the second of that moment."""
+    return datetime.fromtimestamp(int(system_identifier) >> 32, timezone.utc)
+
+
+def iso(moment: datetime) -> str:
+    """A moment as ISO 8601 in UTC, to the second."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def initialised_with(created: str | None, identifier: str | int | None) -> bool | None:
+    """Whether a container that was created then initialised this data directory, so that its password was the first one."""
+    if created is None or identifier is None:
+        return None
+    born = datetime.fromisoformat(created.replace("Z", "+00:00"))
+    # The container is created first, and initdb runs when it starts; the identifier holds whole seconds only.
+    return born <= initialised_at(identifier) + timedelta(seconds=1)
+
+
+def settings_of(rows: Sequence[Mapping[str, Any]], role: bool, database: bool) -> dict[str, str]:
+    """The settings that are stored for the role, for the database, or for the role in the database; secrets masked."""
+    pairs = (
+        entry.partition("=")
+        for row in rows
+        if (row["role"] is not None) == role and (row["database"] is not None) == database
+        for entry in row["set"]
+    )
+    return {name: MASK if is_secret_name(name) else value for name, _sign, value in pairs}
+
+
+def describe_server(catalog: Mapping[str, Any]) -> dict[str, Any]:
+    """The server, as the catalogue tells it."""
+    server = catalog["server"]
+    return {
+        **server,
+        "initialised_at": iso(initialised_at(server["system_identifier"])),
+        "settings_of_all_roles": settings_of(catalog["settings"] or [], role=False, database=False),
+    }
+
+
+def describe_role(name: str, catalog: Mapping[str, Any]) -> dict[str, Any]:
+    """The application's role; everything but its name is null when there is no such role."""
+    role = catalog["role"]
+    if role is None:
+        return {**unknown_role(name), "exists": False}
+    return {"name": name, "exists": True, **role, "settings": settings_of(catalog["settings"] or [], role=True, database=False)}
+
+
+def describe_database(name: str, catalog: Mapping[str, Any]) -> dict[str, Any]:
+    """The application's database, and the other databases of the server, of which one may be the missing one under another name."""
+    found = {one["name"]: one for one in catalog["databases"] or []}
+    mine = found.pop(name, None)
+    rows = catalog["settings"] or []
+    return {
+        "name": name,
+        "exists": mine is not None,
+        "allow_connections": mine["allow_connections"] if mine else None,
+        "connection_limit": mine["connection_limit"] if mine else None,
+        "size_bytes": mine["size_bytes"] if mine else None,
+        "settings": settings_of(rows, role=False, database=True),
+        "role_settings": settings_of(rows, role=True, database=True),
+        "neighbours": [{key: one[key] for key in ("name", "size_bytes", "allow_connections")} for one in found.values()],
+    }
+
+
+def unknown_server() -> dict[str, Any]:
+    """A server of which nothing is known."""
+    names = (
+        "version",
+        "system_identifier",
+        "initialised_at",
+        "started_at",
+        "max_connections",
+        "superuser_reserved_connections",
+        "in_recovery",
+    )
+    return {**dict.fromkeys(names), "settings_of_all_roles": None}
+
+
+def unknown_role(name: str) -> dict[str, Any]:
+    """A role of which nothing is known but its name."""
+    names = ("exists", "can_login", "superuser", "connection_limit", "valid_until", "expired", "settings")
+    return {"name": name, **dict.fromkeys(names)}
+
+
+def unknown_database(name: str) -> dict[str, Any]:
+    """A database of which nothing is known but its name."""
+    names = ("exists", "allow_connections", "connection_limit", "size_bytes", "settings", "role_settings", "neighbours")
+    return {"name": name, **dict.fromkeys(names)}
+
+
+# What the refusal of a login tells of role and database.
+_TOLD: dict[str, tuple[dict[str, bool], dict[str, bool]]] = {
+    ROLE_MISSING: ({"exists": False}, {}),
+    ROLE_NOT_PERMITTED: ({"exists": True, "can_login": False}, {}),
+    DATABASE_NOT_ACCEPTING: ({"exists": True, "can_login": True}, {"exists": True, "allow_connections": False}),
+    DATABASE_MISSING: ({"exists": True, "can_login": True}, {"exists": False}),
+}
+
+
+def told_by_refusal(kind: str) -> tuple[dict[str, bool], dict[str, bool]]:
+    """What a refused login tells of role and database, for when the catalogue cannot be asked."""
+    return _TOLD.get(kind, ({}, {}))

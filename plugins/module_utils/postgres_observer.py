@@ -1,0 +1,549 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One pass over the database, from the application's login inwards: whatever is broken, the rest is still found out. Reads only."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from . import database_login, docker_engine, env_file, postgres_catalog, postgres_errors, sessions, stack
+from .container_log import to_lines
+from .database_container import DEFAULT_DATA_DIRECTORY, DatabaseContainer
+from .engine_reader import ContainerGone, EngineReader
+from .errors import EngineForbidden, EngineUnreachable, IncidentError
+from .fingerprint import Fingerprints
+from .password_login import Server, server_of
+from .postgres_errors import Answer
+from .redaction import redact
+
+BACKEND = "backend"
+ENV_FILE = "env_file"
+CONTAINER = "postgres_container"
+MAINTENANCE_DATABASE = "postgres"
+
+# Seconds that an observation may take beside one login that is not answered.
+TOTAL_BESIDE_LOGIN = 3.0
+# Seconds that reading the backend's log may take: some ten megabytes.
+LOG_SECONDS = 0.5
+# An answer's way back, in seconds, beyond what the server itself may take.
+MARGIN = 0.25
+POLL_SECONDS = 0.1
+# People keep a handful of copies of an env file; each one with another password costs a failed login in the server's log.
+MOST_COPIES = 5
+LARGEST_COPY = 64 * 1024
+# A backend that is created waits for a healthy database before it is started, and writes its first line then.
+FIRST_LINE_WITHIN = timedelta(minutes=5)
+
+
+class Candidate(NamedTuple):
+    """A password that is recorded somewhere, with the role and database for which it is."""
+
+    source: str
+    user: str
+    database: str
+    password: str
+
+
+class Attempt(NamedTuple):
+    """What a candidate met; no milliseconds when another one had already shown that the server cannot be reached."""
+
+    candidate: Candidate
+    answer: Answer
+    milliseconds: int | None
+
+
+class Containers(NamedTuple):
+    """What the engine tells of the stack; `error` says why it tells nothing."""
+
+    short: list[dict[str, Any]]
+    services: dict[str, str]
+    postgres: dict[str, Any] | None
+    backend: dict[str, Any] | None
+    error: str | None
+
+
+class Secrets:
+    """The passwords that were met: for taking them out of every text."""
+
+    def __init__(self, values: Iterable[str]) -> None:
+        self._values = tuple(values)
+
+    def out_of(self, text: str | None) -> str | None:
+        """The text without them."""
+        return None if text is None else redact(text, self._values)
+
+
+@dataclass
+class Catalog:
+    """What SQL told, which way it came, and why a part of it is missing."""
+
+    via: str = "none"
+    found: dict[str, Any] | None = None
+    content: dict[str, int] | None = None
+    reason: str = ""
+    content_reason: str = ""
+
+
+@dataclass
+class Processes:
+    """What the processes told when SQL could not be had."""
+
+    sessions: list[dict[str, Any]] | None = None
+    identifier: str | None = None
+    reasons: dict[str, str] = field(default_factory=dict)
+
+
+def read_containers(reader: EngineReader, options: Mapping[str, Any]) -> Containers:
+    """The containers, and the database's and the backend's in full."""
+
+    def inspected(service: str) -> dict[str, Any] | None:
+        try:
+            return reader.inspect(groups[service][0]["Id"]) if service in groups else None
+        except ContainerGone:
+            return None
+
+    try:
+        short = reader.containers()
+        groups = stack.group_by_service(short, options["project_name"])
+        services = {str(one["Id"]): name for name, ones in groups.items() for one in ones}
+        return Containers(short, services, inspected(options["postgres_service"]), inspected(options["backend_service"]), None)
+    except EngineUnreachable as error:
+        return Containers([], {}, None, None, str(error))
+
+
+def read_env_files(path: Path) -> tuple[dict[str, str], dict[str, dict[str, str]], dict[str, str]]:
+    """The variables of the env file, those of its copies beside it by name, newest first, and why one could not be read."""
+    reasons: dict[str, str] = {}
+
+    def variables(one: Path, name: str) -> dict[str, str]:
+        try:
+            if one.stat().st_size > LARGEST_COPY:
+                raise IncidentError("it is too large for an env file; look at what it is")
+            return env_file.parse(one.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            reasons[name] = f"{one.name} could not be read ({getattr(error, 'strerror', None) or 'it is no text'})"
+        except IncidentError as error:
+            reasons[name] = f"{one.name} could not be read: {error}"
+        return {}
+
+    own = variables(path, ENV_FILE)
+    beside = [one for one in path.parent.glob(f"{path.name}?*") if one.is_file()] if path.parent.is_dir() else []
+    newest = sorted(beside, key=lambda one: one.stat().st_mtime, reverse=True)[:MOST_COPIES]
+    return own, {one.name: variables(one, one.name) for one in newest}, reasons
+
+
+def candidates(
+    server: Server, own: Mapping[str, str], copies: Mapping[str, Mapping[str, str]], backend: Mapping[str, str], postgres: Mapping[str, str]
+) -> list[Candidate]:
+    """The recorded passwords in the order in which they are tried: the application's own first."""
+    application = Candidate(
+        BACKEND, backend.get("DB_USER") or server.user, backend.get("DB_NAME") or server.database, backend.get("DB_PASSWORD", "")
+    )
+    others = [
+        Candidate(source, server.user, server.database, variables.get("POSTGRES_PASSWORD", ""))
+        for source, variables in ((ENV_FILE, own), (CONTAINER, postgres), *copies.items())
+    ]
+    return [one for one in (application, *others) if one.password]
+
+
+class Logins:
+    """The attempts to log in, each distinct one made once, and the session that came of them."""
+
+    def __init__(self, server: Server, deadline: float) -> None:
+        self._server = server
+        self._deadline = deadline
+        self.attempts: list[Attempt] = []
+        self.session: database_login.Session | None = None
+        self.session_database: str | None = None
+
+    def _open(self, candidate: Candidate, database: str, settings: dict[str, str], most: float | None = None) -> database_login.Session:
+        login = database_login.Login(self._server.host, self._server.port, candidate.user, database, candidate.password)
+        seconds = min(self._server.connect_timeout if most is None else most, max(self._deadline - time.monotonic(), MARGIN))
+        return database_login.Session(login, seconds, settings)
+
+    def _made(self, candidate: Candidate) -> Attempt | None:
+        """An attempt that answers for this candidate too."""
+        for made in self.attempts:
+            if made.candidate[1:] == candidate[1:]:
+                return made._replace(candidate=candidate)
+            if made.answer.kind in postgres_errors.NOT_REACHED:
+                return Attempt(candidate, made.answer, None)
+        return None
+
+    def attempt(self, candidate: Candidate) -> Attempt:
+        """Try one candidate; the first session that opens is kept for reading."""
+        made = self._made(candidate)
+        if made is None:
+            session = self._open(candidate, candidate.database, postgres_catalog.READ_SETTINGS)
+            made = Attempt(candidate, session.answer, session.milliseconds)
+            self._keep(session, candidate.database)
+        self.attempts.append(made)
+        return made
+
+    def _keep(self, session: database_login.Session, database: str) -> None:
+        if session.answer.kind == postgres_errors.OK and self.session is None:
+            self.session, self.session_database = session, database
+        else:
+            session.close()
+
+    def attempt_all(self, wanted: Sequence[Candidate]) -> None:
+        """Try what is recorded. Copies of the env file are of interest only where the application's own password is not accepted."""
+        for candidate in wanted:
+            own = candidate.source in (BACKEND, ENV_FILE, CONTAINER)
+            if own or not any(made.candidate.source == BACKEND and made.answer.password_taken for made in self.attempts):
+                self.attempt(candidate)
+        self._enter_another_database()
+
+    def _enter_another_database(self) -> None:
+        """Where one database refuses, the catalogue is read from another one of the same server."""
+        refused = [made.candidate for made in self.attempts if made.answer.kind in postgres_errors.ONE_DATABASE]
+        if self.session is None and refused:
+            self._keep(self._open(refused[0], MAINTENANCE_DATABASE, postgres_catalog.READ_SETTINGS), MAINTENANCE_DATABASE)
+
+    def write(self, user: str, database: str) -> database_login.Write | None:
+        """A write in a new session, as the application; None when no login as the application works."""
+        able = [
+            made.candidate for made in self.attempts if made.answer.kind == postgres_errors.OK and made.candidate[1:3] == (user, database)
+        ]
+        if not able:
+            return None
+        # No settings of ours: the role's and the database's own are what is tried.
+        session = self._open(able[0], database, {}, postgres_catalog.WRITE_TIMEOUT / 1000 + MARGIN)
+        try:
+            if session.answer.kind != postgres_errors.OK:
+                return database_login.Write(session.answer.kind, session.answer.sqlstate, session.answer.message, session.milliseconds)
+            return session.write()
+        finally:
+            session.close()
+
+    def close(self) -> None:
+        """End the session that was kept."""
+        if self.session is not None:
+            self.session.close()
+
+
+def settle(reader: EngineReader, identity: str, server: Server, candidate: Candidate, seconds: float) -> None:
+    """Wait until the server answers one way or the other, at most so long, and only while its container is not stopped or paused."""
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        login = database_login.Login(server.host, server.port, candidate.user, candidate.database, candidate.password)
+        session = database_login.Session(login, min(left, server.connect_timeout))
+        session.close()
+        if session.answer.kind not in postgres_errors.PASSING:
+            return
+        try:
+            state = reader.inspect(identity)["State"]["Status"]
+        except (ContainerGone, EngineUnreachable):
+            return
+        if state not in ("running", "restarting"):
+            return
+        time.sleep(min(POLL_SECONDS, left))
+
+
+def catalog_over_tcp(logins: Logins, user: str, database: str) -> Catalog:
+    """What the session that opened can tell."""
+    session, catalog = logins.session, Catalog()
+    if session is None:
+        catalog.reason = (
+            f"no login over TCP works ({logins.attempts[0].answer.message})" if logins.attempts else "no password is recorded anywhere"
+        )
+        return catalog
+    try:
+        catalog.found = session.ask(postgres_catalog.catalog_sql(user, database))
+        catalog.via = "tcp"
+        if logins.session_database == database:
+            catalog.content, catalog.content_reason = _content(lambda: session.ask(postgres_catalog.content_sql()))
+    except IncidentError as error:
+        catalog.reason = f"the catalogue could not be read over TCP ({error})"
+    return catalog
+
+
+def _content(ask: Callable[[], dict[str, Any]]) -> tuple[dict[str, int] | None, str]:
+    try:
+        return ask(), ""
+    except IncidentError as error:
+        return None, f"the rows could not be counted ({error})"
+
+
+def catalog_in_container(container: DatabaseContainer, logins: Logins, login_user: str, user: str, database: str, seconds: int) -> Catalog:
+    """The same through the container's own socket, where no password is asked for."""
+    refused = any(made.answer.kind in postgres_errors.ONE_DATABASE and made.candidate.database == database for made in logins.attempts)
+    reasons = []
+    for one in (MAINTENANCE_DATABASE,) if refused else (database, MAINTENANCE_DATABASE):
+        try:
+            found = container.ask(login_user, one, postgres_catalog.catalog_sql(user, database), seconds)
+        except IncidentError as error:
+            reasons.append(str(error))
+            # Another database helps only where it was this one that refused.
+            if not re.search(r"is not currently accepting connections|database \".*\" does not exist", str(error)):
+                break
+            continue
+        catalog = Catalog("container", found)
+        if one == database:
+            catalog.content, catalog.content_reason = _content(
+                lambda: container.ask(login_user, database, postgres_catalog.content_sql(), seconds)
+            )
+        return catalog
+    return Catalog(reason=reasons[-1])
+
+
+def read_processes(container: DatabaseContainer, state: str, data_directory: str) -> Processes:
+    """What can be known without SQL."""
+    found = Processes()
+    try:
+        if state == "running":
+            titles: Sequence[Any] = container.processes()
+        elif state == "paused":
+            titles = container.titles_from_outside()
+        else:
+            raise IncidentError(f"the container is {state}")
+        found.sessions = [session for title in titles if (session := sessions.from_title(title))]
+    except IncidentError as error:
+        found.reasons["activity"] = str(error)
+    try:
+        found.identifier = container.system_identifier(data_directory)
+    except IncidentError as error:
+        found.reasons["server"] = str(error)
+    return found
+
+
+def connected_before(frames: Iterator[bytes], pattern: re.Pattern[str], created: str, deadline: float) -> tuple[bool | None, str]:
+    """Whether the log of the backend's container shows a connection that worked, or null and why that cannot be told."""
+    first = None
+    for frame in frames:
+        for line in to_lines([frame]):
+            first = first or line.at
+            if pattern.search(line.text):
+                return True, ""
+        if time.monotonic() > deadline:
+            return None, "the backend's log is too long to be read in time"
+    if first and datetime.fromisoformat(first[:19]) - datetime.fromisoformat(created[:19]) > FIRST_LINE_WITHIN:
+        return None, "the beginning of the backend's log has been rotated away"
+    return False, ""
+
+
+def backend_history(reader: EngineReader, backend: Mapping[str, Any] | None, pattern: re.Pattern[str]) -> tuple[bool | None, str]:
+    """The same, for the container that there is."""
+    if backend is None:
+        return None, "the backend has no container"
+    try:
+        frames = reader.log(backend["Id"], bool(backend["Config"]["Tty"]))
+        return connected_before(frames, pattern, backend["Created"], time.monotonic() + LOG_SECONDS)
+    except EngineForbidden:
+        raise
+    except IncidentError as error:
+        return None, f"the backend's log could not be read: {error}"
+
+
+def _attempts(logins: Logins, secrets: Secrets) -> list[dict[str, Any]]:
+    fingerprints = Fingerprints()
+    return [
+        {
+            "source": made.candidate.source,
+            "user": made.candidate.user,
+            "database": made.candidate.database,
+            "class": made.answer.kind,
+            "sqlstate": made.answer.sqlstate,
+            "message": secrets.out_of(made.answer.message),
+            "milliseconds": made.milliseconds,
+            "fingerprint": fingerprints.of(made.candidate.password),
+        }
+        for made in logins.attempts
+    ]
+
+
+def _error(attempts: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """What the application meets: its own attempt, or where it has no container the first one, which it would be given."""
+    if not attempts:
+        return {"class": postgres_errors.OTHER, "sqlstate": None, "message": "no password of the application is recorded anywhere"}
+    if attempts[0]["class"] == postgres_errors.OK:
+        return None
+    return {name: attempts[0][name] for name in ("class", "sqlstate", "message")}
+
+
+def _write(write: database_login.Write | None, secrets: Secrets) -> dict[str, Any]:
+    if write is None:
+        return dict.fromkeys(("ok", "class", "sqlstate", "message", "milliseconds"))
+    return {
+        "ok": write.kind == postgres_errors.OK,
+        "class": write.kind,
+        "sqlstate": write.sqlstate,
+        "message": secrets.out_of(write.message),
+        "milliseconds": write.milliseconds,
+    }
+
+
+def observe(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The whole observation. Raises IncidentError for input that is wrong; what is broken is part of what is observed."""
+    try:
+        pattern = re.compile(options["connected_pattern"])
+    except re.error as error:
+        raise IncidentError(f"connected_pattern is not a regular expression of Python ({error}); correct it") from None
+    reader = EngineReader(options["docker_host"], min(options["docker_timeout"], TOTAL_BESIDE_LOGIN))
+    containers = read_containers(reader, options)
+    environments = {
+        name: stack.environment_of(one) if one else {} for name, one in ((BACKEND, containers.backend), (CONTAINER, containers.postgres))
+    }
+    own, copies, unreadable = read_env_files(Path(options["project_src"]) / options["env_file"])
+    server = server_of(options, own)
+    wanted = candidates(server, own, copies, environments[BACKEND], environments[CONTAINER])
+    if options["wait"] and wanted and containers.postgres:
+        settle(reader, containers.postgres["Id"], server, wanted[0], options["wait"])
+    logins = Logins(server, time.monotonic() + server.connect_timeout + TOTAL_BESIDE_LOGIN)
+    try:
+        logins.attempt_all(wanted)
+        result = _gather(options, reader, containers, logins, server, environments, pattern, Secrets(one.password for one in wanted))
+    finally:
+        logins.close()
+    result["unknown"].update({f"password.{source}": reason for source, reason in unreadable.items()})
+    return result
+
+
+def _gather(
+    options: Mapping[str, Any],
+    reader: EngineReader,
+    containers: Containers,
+    logins: Logins,
+    server: Server,
+    environments: Mapping[str, Mapping[str, str]],
+    pattern: re.Pattern[str],
+    secrets: Secrets,
+) -> dict[str, Any]:
+    """Everything after the attempts."""
+    user = environments[BACKEND].get("DB_USER") or server.user
+    database = environments[BACKEND].get("DB_NAME") or server.database
+    attempts = _attempts(logins, secrets)
+    unknown: dict[str, str] = {}
+    catalog = catalog_over_tcp(logins, user, database)
+    processes = Processes()
+    if catalog.found is None:
+        catalog, processes = _without_tcp(options, containers, logins, server, (user, database), environments[CONTAINER], catalog)
+    addresses = sessions.owners(containers.short, containers.services)
+    parts = (
+        _from_catalog(catalog.found, user, database, addresses)
+        if catalog.found
+        else _from_processes(processes, logins, user, database, addresses)
+    )
+    if catalog.found is None:
+        unknown.update(dict.fromkeys(("server", "role", "database", "blockers"), catalog.reason))
+        unknown.update(processes.reasons)
+        if processes.sessions is not None:
+            unknown["activity.holders"] = "only the titles of the processes could be read: application and times are not in them"
+    if catalog.content is None:
+        unknown["content"] = catalog.content_reason or catalog.reason or f"the database {database} lets nobody in"
+    write = logins.write(user, database)
+    if write is None:
+        unknown["write"] = "no login over TCP as the application works"
+    connected, reason = (None, containers.error) if containers.error else backend_history(reader, containers.backend, pattern)
+    if connected is None:
+        unknown["password.backend_connected_before"] = str(reason)
+    initialised = postgres_catalog.initialised_with(
+        containers.postgres["Created"] if containers.postgres else None, parts["server"]["system_identifier"]
+    )
+    if initialised is None:
+        unknown["password.initialised_with_recorded"] = containers.error or catalog.reason or "the database has no container"
+    accepted = next((made.answer.password_taken for made in logins.attempts if made.candidate.source == BACKEND), None)
+    if accepted is None:
+        unknown["password.backend_accepted"] = _why_not_judged(logins, containers)
+    return {
+        "via": catalog.via,
+        "error": _error(attempts),
+        "attempts": attempts,
+        "application": {
+            "host": environments[BACKEND].get("DB_HOST"),
+            "port": environments[BACKEND].get("DB_PORT"),
+            "user": user,
+            "database": database,
+        },
+        "password": {
+            "backend_accepted": accepted,
+            "accepted_sources": [made.candidate.source for made in logins.attempts if made.answer.password_taken],
+            "backend_connected_before": connected,
+            "initialised_with_recorded": initialised,
+        },
+        **parts,
+        "write": _write(write, secrets),
+        "content": catalog.content,
+        "unknown": {name: str(secrets.out_of(text)) for name, text in unknown.items()},
+    }
+
+
+def _why_not_judged(logins: Logins, containers: Containers) -> str:
+    own = next((made.answer for made in logins.attempts if made.candidate.source == BACKEND), None)
+    if own is None:
+        return containers.error or "the backend has no container, or no DB_PASSWORD in its environment"
+    if own.kind == postgres_errors.OK:
+        return "the server lets the role in without asking for a password; look for `trust` in pg_hba.conf"
+    return f"the server did not come to look at the password ({own.message})"
+
+
+def _without_tcp(
+    options: Mapping[str, Any],
+    containers: Containers,
+    logins: Logins,
+    server: Server,
+    application: tuple[str, str],
+    environment: Mapping[str, str],
+    catalog: Catalog,
+) -> tuple[Catalog, Processes]:
+    """What the database's container tells when no login over TCP can."""
+    if containers.postgres is None:
+        catalog.reason += "; " + (containers.error or "the database has no container")
+        return catalog, Processes(reasons={"activity": catalog.reason})
+    # A login that was not answered has used up its share: psql would hang at the same server.
+    seconds = 1 if any(made.answer.kind == postgres_errors.TIMEOUT for made in logins.attempts) else 2
+    client = docker_engine.open_engine(options["docker_host"], min(options["docker_timeout"], 2))
+    try:
+        state = containers.postgres["State"]["Status"]
+        container = DatabaseContainer(client, options["docker_host"], containers.postgres["Id"])
+        if state == "running":
+            inside = catalog_in_container(container, logins, server.user, *application, seconds)
+            if inside.found:
+                return inside, Processes()
+            catalog.reason += f"; {inside.reason}"
+        else:
+            catalog.reason += f"; the container is {state}"
+        return catalog, read_processes(container, state, environment.get("PGDATA") or DEFAULT_DATA_DIRECTORY)
+    except EngineUnreachable as error:
+        return catalog, Processes(reasons={"activity": str(error)})
+    finally:
+        client.close()
+
+
+def _from_catalog(found: Mapping[str, Any], user: str, database: str, addresses: Mapping[str, sessions.Owner]) -> dict[str, Any]:
+    server = postgres_catalog.describe_server(found)
+    return {
+        "server": server,
+        "role": postgres_catalog.describe_role(user, found),
+        "database": postgres_catalog.describe_database(database, found),
+        "activity": sessions.activity(found["sessions"] or [], addresses, server["max_connections"]),
+        "blockers": sessions.blockers(found, addresses),
+    }
+
+
+def _from_processes(
+    processes: Processes, logins: Logins, user: str, database: str, addresses: Mapping[str, sessions.Owner]
+) -> dict[str, Any]:
+    server = postgres_catalog.unknown_server()
+    if processes.identifier is not None:
+        server["system_identifier"] = processes.identifier
+        server["initialised_at"] = postgres_catalog.iso(postgres_catalog.initialised_at(processes.identifier))
+    role, base = postgres_catalog.unknown_role(user), postgres_catalog.unknown_database(database)
+    activity: dict[str, Any] = {"total": None, "slots_left": None, "holders": None}
+    if processes.sessions is not None:
+        activity = sessions.activity(processes.sessions, addresses, None)
+    for made in logins.attempts:
+        if made.candidate[1:3] == (user, database):
+            told = postgres_catalog.told_by_refusal(made.answer.kind)
+            role.update(told[0])
+            base.update(told[1])
+            if made.answer.kind == postgres_errors.TOO_MANY_CONNECTIONS and made.answer.password_taken is None:
+                activity["slots_left"] = 0
+    return {"server": server, "role": role, "database": base, "activity": activity, "blockers": None}

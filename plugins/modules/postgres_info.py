@@ -1,0 +1,220 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Observe the database of Circuit Sage from the application's login inwards, whatever is broken."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: postgres_info
+short_description: Observe the database of Circuit Sage, whatever is broken
+version_added: 0.1.0
+description:
+  - Logs in over TCP as the application does, with the password that the backend's container really has, then with the other passwords
+    that are recorded, each distinct one once. Reads the catalogue, finds who holds the slots and who blocks whom, and writes a row that
+    it takes back.
+  - Where no login over TCP works, SQL goes through the local socket of the database's container, and where that is refused too, the
+    titles of its processes and its control file tell what they can.
+  - What could not be found out is null, and RV(postgres.unknown) says why. A database that is down does not fail the module.
+  - Everything has its own time limit; the whole takes at most O(connect_timeout) and 3 seconds more, and O(wait).
+  - No password is returned, only fingerprints under a key that is new in each run.
+author: Circuit Sage contributors (@circuit-sage)
+extends_documentation_fragment:
+  - circuit_sage.incident_response.stack
+  - circuit_sage.incident_response.postgres
+attributes:
+  check_mode:
+    description: Changes nothing. The row of the write probe is rolled back.
+    support: full
+options:
+  postgres_service:
+    description: The Compose service of the database.
+    type: str
+    default: postgres
+  backend_service:
+    description: The Compose service of the application.
+    type: str
+    default: backend
+  connected_pattern:
+    description: A regular expression of Python for what the backend logs when it has connected to the database.
+    type: str
+    default: Database connection established|Server running on port
+  wait:
+    description:
+      - How many seconds to wait for a server that is on its way up, before it is observed.
+      - There is no waiting for a container that is stopped or paused.
+    type: int
+    default: 0
+notes:
+  - The file O(env_file) and the copies beside it (the files whose names begin with its name) are read for their C(POSTGRES_PASSWORD)
+    only. A copy's password is tried only where the backend's own is not accepted.
+"""
+
+EXAMPLES = r"""
+- name: Observe the database
+  circuit_sage.incident_response.postgres_info:
+    project_src: /opt/circuit-sage
+    project_name: circuit-sage
+  register: database
+
+- name: Observe it when it has come up
+  circuit_sage.incident_response.postgres_info:
+    project_src: /opt/circuit-sage
+    project_name: circuit-sage
+    login_port: 15432
+    wait: 20
+  register: database
+"""
+
+RETURN = r"""
+postgres:
+  description: The observation.
+  returned: success
+  type: dict
+  contains:
+    via:
+      description:
+        - How SQL could be had.
+        - V(tcp), with a password that was accepted; V(container), through the local socket; V(none).
+      type: str
+      sample: tcp
+    error:
+      description: What the application's own login meets, as RV(postgres.attempts); null when it works.
+      type: dict
+      sample: {class: password_rejected, sqlstate: 28P01, message: password authentication failed for user "circuit_sage_user"}
+    attempts:
+      description:
+        - The logins, the application's own first. The same password shares one login, and where the server is not reached no other is
+          tried.
+        - RV(postgres.attempts[].class) is one of V(ok), V(refused), V(timeout), V(unreachable), V(password_rejected),
+          V(role_not_permitted), V(role_missing), V(too_many_connections), V(database_not_accepting), V(database_missing),
+          V(hba_rejected), V(starting_up), V(shutting_down), V(other).
+      type: list
+      elements: dict
+      contains:
+        source:
+          description: V(backend), V(env_file), V(postgres_container), or the name of a copy of the env file.
+          type: str
+        user:
+          description: The role.
+          type: str
+        database:
+          description: The database.
+          type: str
+        class:
+          description: What the login met.
+          type: str
+        sqlstate:
+          description: The SQLSTATE that belongs to it.
+          type: str
+        message:
+          description: The server's words.
+          type: str
+        milliseconds:
+          description: How long it took; null when it was not made.
+          type: int
+        fingerprint:
+          description: Fingerprint of the password.
+          type: str
+    application:
+      description: The RV(postgres.application.host), C(port), C(user) and C(database) with which the backend's container was created.
+      type: dict
+      sample: {host: postgres, port: "5432", user: circuit_sage_user, database: circuit_sage_db}
+    password:
+      description:
+        - C(backend_accepted), whether the server takes the backend's password. It may still refuse the role or the database then.
+        - C(accepted_sources), the sources whose password it takes.
+        - C(backend_connected_before), whether the log of the backend's container shows a connection that worked, so that this very
+          password did.
+        - C(initialised_with_recorded), whether the database's container initialised this data directory, so that its password was the
+          first.
+      type: dict
+      sample:
+        backend_accepted: true
+        accepted_sources: [backend, env_file]
+        backend_connected_before: true
+        initialised_with_recorded: true
+    server:
+      description:
+        - C(version), C(system_identifier), C(initialised_at), C(started_at), C(max_connections), C(superuser_reserved_connections),
+          C(in_recovery), and C(settings_of_all_roles), what C(ALTER ROLE ALL SET) has stored.
+        - The identifier is known when PostgreSQL is stopped or paused, too.
+      type: dict
+    role:
+      description:
+        - The application's role. C(name), C(exists), C(can_login), C(superuser), C(connection_limit), C(valid_until), C(expired),
+          C(settings).
+      type: dict
+    database:
+      description:
+        - The application's database. C(name), C(exists), C(allow_connections), C(connection_limit), C(size_bytes), C(settings),
+          C(role_settings) of the role in it, and its C(neighbours), each with C(name), C(size_bytes) and C(allow_connections).
+      type: dict
+    activity:
+      description: How many sessions of clients there are (C(total)), how many more there may be (C(slots_left)), and who holds them.
+      type: dict
+      contains:
+        holders:
+          description:
+            - The sessions by C(user), C(database), C(client), C(application) and C(state), with C(count), C(oldest_seconds) in that
+              state, C(pids), C(service) and C(container) whose address it is, and C(sessions), which
+              M(circuit_sage.incident_response.postgres_session) takes.
+            - The sessions of this collection are left out.
+          type: list
+          elements: dict
+    blockers:
+      description:
+        - The roots of the blocking chains. C(pid), C(backend_type), C(backend_start), C(user), C(database), C(client), C(client_port),
+          C(service), C(container), C(application), C(state), C(transaction_seconds), C(idle_seconds), C(waiting) (how many wait because
+          of it), C(relations) for which they wait, and C(query) with C(?) for each literal.
+        - A prepared transaction has C(pid) 0 and the state V(prepared transaction).
+      type: list
+      elements: dict
+    write:
+      description:
+        - An C(INSERT) into C(system_settings) and a C(ROLLBACK), as the application. C(ok), C(class), C(sqlstate), C(message),
+          C(milliseconds).
+        - C(class) is V(ok), V(read_only), V(lock_timeout), V(statement_timeout), V(cancelled), V(disk_full), V(undefined_table),
+          V(permission_denied), V(constraint), V(terminated), V(shutting_down), V(out_of_memory), V(io_error), V(data_corrupted),
+          V(index_corrupted), or one of the classes of a login.
+      type: dict
+      sample: {ok: false, class: read_only, sqlstate: "25006", message: cannot execute INSERT in a read-only transaction, milliseconds: 2}
+    content:
+      description: Exact numbers of rows of C(companies), C(locations), C(subscriptions), C(subscription_payments) and C(users).
+      type: dict
+    unknown:
+      description: Why a field is null, by the field's path.
+      type: dict
+      sample: {write: no login over TCP as the application works}
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import postgres_observer
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.stack_options import POSTGRES_OPTIONS, STACK_OPTIONS
+
+
+def main() -> None:
+    """Observe, and return the observation."""
+    module = AnsibleModule(
+        argument_spec={
+            **STACK_OPTIONS,
+            **POSTGRES_OPTIONS,
+            "postgres_service": {"type": "str", "default": "postgres"},
+            "backend_service": {"type": "str", "default": "backend"},
+            "connected_pattern": {"type": "str", "default": "Database connection established|Server running on port"},
+            "wait": {"type": "int", "default": 0},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        postgres = postgres_observer.observe(module.params)
+    except IncidentError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=False, postgres=postgres)
+
+
+if __name__ == "__main__":
+    main()
