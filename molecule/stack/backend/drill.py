@@ -1,0 +1,66 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Switches that make the backend ill on purpose; they exist only where DRILL_SWITCHES=allowed, elsewhere their paths are unknown."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+
+from flask import Blueprint, Response, request
+from pool import MAX_CONNECTIONS, Connection
+from replies import Refused, data
+from service import Service
+
+_leaked_memory: list[bytearray] = []
+_leaked_connections: list[Connection] = []
+
+# Backtracks in the fourth power of the text's length, in one call that never lets another thread of the process run.
+_HEAVY = re.compile("a*a*a*a*b")
+_SAMPLE_LENGTH = 60
+
+
+def _number(name: str, most: int) -> int:
+    body = request.get_json(silent=True)
+    value = body.get(name) if isinstance(body, dict) else None
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+        raise Refused(400, f"{name} must be a whole number from 1 to {most}")
+    return value
+
+
+def _spin(seconds: int) -> None:
+    """Hang the whole process on one core for about so long, as an event loop hangs in a catastrophic regular expression."""
+    began = time.perf_counter()
+    _HEAVY.match("a" * _SAMPLE_LENGTH)
+    sample = time.perf_counter() - began
+    _HEAVY.match("a" * round(_SAMPLE_LENGTH * (seconds / sample) ** 0.25))
+
+
+def routes(service: Service) -> Blueprint:
+    """POST /_drill/leak-memory, /_drill/leak-connections, /_drill/busy-loop."""
+    blueprint = Blueprint("drill", __name__, url_prefix="/_drill")
+
+    @blueprint.post("/leak-memory")
+    def leak_memory() -> Response:
+        megabytes = _number("megabytes", 4096)
+        # Filled, since memory that nobody touched is not the process's yet.
+        _leaked_memory.append(bytearray(b"\x5a") * (megabytes << 20))
+        return data({"leakedMegabytes": sum(map(len, _leaked_memory)) >> 20})
+
+    @blueprint.post("/leak-connections")
+    def leak_connections() -> Response:
+        for _ in range(_number("count", MAX_CONNECTIONS)):
+            _leaked_connections.append(service.pool.acquire())
+        return data({"leakedConnections": len(_leaked_connections)})
+
+    @blueprint.post("/busy-loop")
+    def busy_loop() -> Response:
+        seconds = _number("seconds", 3600)
+        answer = data({"busySeconds": seconds}, 202)
+        # Begins when the answer is out, so that the caller is not the first victim.
+        answer.call_on_close(lambda: threading.Timer(0.1, _spin, (seconds,)).start())
+        return answer
+
+    return blueprint
