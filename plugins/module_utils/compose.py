@@ -111,7 +111,6 @@ def parse_model(text: str) -> dict[str, Any]:
     services = {}
     for service, wanted in (config.get("services") or {}).items():
         services[service] = {
-            "container_name": wanted.get("container_name"),
             # Compose prints the file so that it could be read again: each dollar sign is doubled.
             "environment": {
                 name: str(value).replace("$$", "$") for name, value in (wanted.get("environment") or {}).items() if value is not None

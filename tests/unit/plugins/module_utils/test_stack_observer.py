@@ -1,0 +1,339 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The pass over the stack, with an engine and a Compose that answer what was recorded."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import docker.errors
+import pytest
+import requests.exceptions
+
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import compose, docker_engine, stack_observer
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import EngineUnreachable, IncidentError
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.stack_observer import Project, observe
+
+RECORDED = Path(__file__).parents[2] / "recorded"
+INSPECTED: dict[str, dict[str, Any]] = json.loads((RECORDED / "docker_inspect.json").read_text())
+SOCKET = "unix:///var/run/docker.sock"
+COMPOSE_FILE = """
+services:
+  postgres:
+    environment:
+      POSTGRES_PASSWORD: ${POSTGRES_PASSWORD}
+  backend:
+    environment:
+      DB_PASSWORD: ${POSTGRES_PASSWORD}
+      JWT_SECRET: ${JWT_SECRET}
+      OPTIONAL: ${OPTIONAL:-}
+"""
+ENV_FILE = "POSTGRES_PASSWORD=first-password-123\nJWT_SECRET='jwt$secret-456'\n"
+REFUSED = b'2026-11-23T11:34:58.611Z password authentication failed for user "u" with first-password-123\n'
+
+
+class Stream:
+    """What the SDK gives for a log: frames, and a way to close it."""
+
+    def __init__(self, frames: list[bytes]) -> None:
+        self.frames, self.closed = frames, False
+
+    def __iter__(self) -> Any:
+        return iter(self.frames)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Engine:
+    """The part of the SDK's client that is used, over recorded answers."""
+
+    def __init__(self) -> None:
+        self.api = self
+        self.listed: list[dict[str, Any]] = json.loads((RECORDED / "docker_containers.json").read_text())
+        self.inspected: dict[str, Any] = {}
+        for one, recorded in (("backend", "running"), ("frontend", "restarting"), ("postgres", "healthy")):
+            self.show(one, recorded)
+        self.leftovers: list[dict[str, Any]] = []
+        self.log: Callable[[int], list[bytes]] = lambda _tail: [REFUSED]
+        self.streams: list[Stream] = []
+
+    def id_of(self, service: str) -> str:
+        labels = {"com.docker.compose.project": "circuit-sage", "com.docker.compose.service": service}
+        return next(str(one["Id"]) for one in self.listed if labels.items() <= one["Labels"].items())
+
+    def show(self, service: str, recorded: str) -> None:
+        self.inspected[self.id_of(service)] = copy.deepcopy(INSPECTED[recorded])
+
+    def containers(self, **_asked: Any) -> list[dict[str, Any]]:
+        return self.listed
+
+    def networks(self, **_asked: Any) -> list[dict[str, Any]]:
+        return []
+
+    def volumes(self, **_asked: Any) -> dict[str, Any]:
+        return {"Volumes": self.leftovers}
+
+    def version(self) -> dict[str, str]:
+        return {"Version": "20.10.24", "ApiVersion": "1.41"}
+
+    def inspect_container(self, container: str) -> dict[str, Any]:
+        if container not in self.inspected:
+            raise docker.errors.NotFound("gone")
+        found: dict[str, Any] = self.inspected[container]
+        return found
+
+    def logs(self, _container: str, tail: int, **_asked: Any) -> Stream:
+        self.streams.append(Stream(self.log(tail)))
+        return self.streams[-1]
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
+    made = Engine()
+    monkeypatch.setattr(docker_engine, "open_engine", lambda _host, _timeout: made)
+    return made
+
+
+@pytest.fixture(autouse=True)
+def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """What Compose prints; an answer that is taken away is a failure."""
+    printed = {
+        "json": (RECORDED / "compose_config.json").read_text(),
+        "*": (RECORDED / "compose_hashes.txt").read_text(),
+        "--short": "2.26.1-4\n",
+    }
+
+    def run(command: list[str], _timeout: int) -> str:
+        if command[-1] not in printed:
+            raise compose.ComposeUnavailable(f"no {command[-1]}")
+        return printed[command[-1]]
+
+    monkeypatch.setattr(compose, "run", run)
+    return printed
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    (tmp_path / "docker-compose.prod.yml").write_text(COMPOSE_FILE)
+    (tmp_path / ".env.production").write_text(ENV_FILE)
+    (tmp_path / ".env.production").chmod(0o640)
+    return Project(tmp_path, "circuit-sage", ["docker-compose.prod.yml"], ".env.production", SOCKET, 5)
+
+
+def look(project: Project, lines: int = 1000, required: bool = True) -> dict[str, Any]:
+    return observe(project, lines, {}, required)
+
+
+def test_healthy(engine: Engine, project: Project) -> None:
+    (project.src / ".env.production.bak").touch()
+    observed = look(project)
+    assert observed["engine"] == {"reachable": True, "version": "20.10.24", "api_version": "1.41", "error": None}
+    assert observed["project"]["containers"] == 3
+    assert observed["unknown"] == {}
+    assert {name: service["state"] for name, service in observed["services"].items()} == {
+        "backend": "running",
+        "frontend": "restarting",
+        "postgres": "running",
+    }
+    backend = observed["services"]["backend"]
+    assert backend["environment"] == {"drift": [], "missing": [], "checked": 3}
+    assert (backend["compose_drift"], backend["networks_missing"], backend["aliases_missing"]) == (False, [], [])
+    assert backend["log"]["patterns"]["password_rejected"]["this_life"] == 1
+    assert observed["volumes"] == {"circuit-sage_postgres_data": {"used_by": ["circuit-sage-db"]}}
+    described = observed["env_file"]
+    assert (described["mode"], described["missing"], described["copies"]) == ("0640", [], [".env.production.bak"])
+    assert described["variables"] == ["JWT_SECRET", "POSTGRES_PASSWORD"]
+    assert all(stream.closed for stream in engine.streams)
+
+
+def test_no_secret_leaves(engine: Engine, project: Project) -> None:
+    printed = json.dumps(look(project))
+    assert "first-password-123" not in printed
+    assert "secret-456" not in printed
+
+
+def test_a_changed_env_file_is_drift(engine: Engine, project: Project, answers: dict[str, str]) -> None:
+    answers["json"] = answers["json"].replace("first-password-123", "another-password-9")
+    answers["*"] = "backend 00\nfrontend 00\npostgres 00\n"
+    observed = look(project)
+    backend = observed["services"]["backend"]
+    assert [drift["name"] for drift in backend["environment"]["drift"]] == ["DB_PASSWORD"]
+    assert backend["compose_drift"] is True
+    drift = {name: service["environment"]["drift"] for name, service in observed["services"].items()}
+    # The same value has the same fingerprint in one call.
+    assert drift["backend"][0]["expected"] == drift["postgres"][0]["expected"]
+
+
+@pytest.mark.parametrize(
+    ("version", "reason"),
+    [("2.30.0", "made by Compose 2.26.1, and this is 2.30.0"), (None, "no --short")],
+)
+def test_another_compose_proves_no_drift(
+    engine: Engine, project: Project, answers: dict[str, str], version: str | None, reason: str
+) -> None:
+    answers["*"] = "backend 00\n"
+    answers.pop("--short")
+    if version:
+        answers["--short"] = version
+    observed = look(project)
+    assert observed["services"]["backend"]["compose_drift"] is None
+    assert reason in observed["unknown"]["services.backend.compose_drift"]
+    assert observed["unknown"]["services.frontend.compose_drift"] == stack_observer.NO_SUCH_SERVICE
+
+
+def test_without_compose(engine: Engine, project: Project, answers: dict[str, str]) -> None:
+    answers.clear()
+    observed = look(project)
+    assert set(observed["services"]) == {"backend", "frontend", "postgres"}
+    backend = observed["services"]["backend"]
+    assert (backend["environment"], backend["networks_missing"], backend["compose_drift"]) == (None, None, None)
+    assert observed["unknown"]["services.backend.environment"] == "no json"
+    assert observed["unknown"]["services.backend.compose_drift"] == "no *"
+    assert backend["log"]["lines"] == 1
+
+
+def test_a_service_that_compose_does_not_know(engine: Engine, project: Project, answers: dict[str, str]) -> None:
+    config = json.loads(answers["json"])
+    del config["services"]["frontend"]
+    answers["json"] = json.dumps(config)
+    observed = look(project)
+    assert observed["services"]["frontend"]["environment"] is None
+    assert observed["unknown"]["services.frontend.environment"] == stack_observer.NO_SUCH_SERVICE
+
+
+def test_a_container_that_has_just_gone(engine: Engine, project: Project) -> None:
+    del engine.inspected[engine.id_of("backend")]
+    observed = look(project)
+    backend = observed["services"]["backend"]
+    assert (backend["state"], backend["present"], backend["log"]) == ("missing", False, None)
+    assert backend["networks_expected"][0]["aliases"] == ["backend"]
+    assert observed["unknown"]["services.backend.log"] == "the service has no container"
+
+
+def test_all_containers_removed_but_the_volume_is_there(engine: Engine, project: Project) -> None:
+    engine.listed = []
+    engine.leftovers = [{"Name": "circuit-sage_postgres_data"}]
+    observed = look(project)
+    assert {service["state"] for service in observed["services"].values()} == {"missing"}
+    assert observed["project"]["containers"] == 0
+
+
+def test_an_unknown_project_is_refused(engine: Engine, project: Project) -> None:
+    with pytest.raises(
+        IncidentError, match=r"`typo`; set project_name to one that it has: circuit-sage \(started from /opt/circuit-sage\)"
+    ):
+        look(project._replace(name="typo"))
+    engine.listed = []
+    with pytest.raises(IncidentError, match="no Compose project at all"):
+        look(project)
+
+
+def test_an_engine_that_is_down_is_an_observation(monkeypatch: pytest.MonkeyPatch, project: Project) -> None:
+    def down(_host: str, _timeout: int) -> None:
+        raise EngineUnreachable("down")
+
+    monkeypatch.setattr(docker_engine, "open_engine", down)
+    observed = look(project)
+    assert observed["engine"] == {"reachable": False, "version": None, "api_version": None, "error": "down"}
+    assert (observed["services"], observed["volumes"], observed["project"]["containers"]) == (None, None, None)
+    assert observed["unknown"]["services"] == "down"
+
+
+def test_an_engine_that_goes_down_meanwhile(engine: Engine, monkeypatch: pytest.MonkeyPatch, project: Project) -> None:
+    def gone(**_asked: Any) -> None:
+        raise requests.exceptions.ReadTimeout
+
+    monkeypatch.setattr(engine, "containers", gone)
+    assert "does not answer in time" in look(project)["engine"]["error"]
+
+
+def test_a_log_with_too_many_bytes_is_read_again_and_shorter(engine: Engine, project: Project) -> None:
+    big = [b"2026-11-23T11:34:58.611Z " + b"x" * 16384] * 300
+    engine.log = lambda tail: big if tail > 100 else [REFUSED]
+    assert look(project)["services"]["backend"]["log"]["lines"] == 1
+
+
+def test_a_log_that_stays_too_big_is_unknown(engine: Engine, project: Project) -> None:
+    engine.log = lambda _tail: [b"x" * 5_000_000]
+    observed = look(project)
+    assert observed["services"]["backend"]["log"] is None
+    assert "could not be read: the log holds more than" in observed["unknown"]["services.backend.log"]
+
+
+def test_a_log_driver_that_cannot_be_read(engine: Engine, project: Project) -> None:
+    def refused(_tail: int) -> list[bytes]:
+        raise docker.errors.APIError("500", explanation="configured logging driver does not support reading")
+
+    engine.log = refused
+    observed = look(project)
+    assert observed["unknown"]["services.backend.log"].endswith("configured logging driver does not support reading")
+
+
+def test_a_container_with_a_terminal(engine: Engine, project: Project) -> None:
+    engine.inspected[engine.id_of("backend")]["Config"]["Tty"] = True
+    # The chunks of a terminal end anywhere, also within a time stamp.
+    engine.log = lambda _tail: [b"2026-11-23T11:34:58.611Z one\n2026-11", b"-23T11:34:58.612Z two\n"]
+    assert look(project)["services"]["backend"]["log"]["tail"] == ["one", "two"]
+
+
+def test_no_env_file_names_the_copies(project: Project) -> None:
+    (project.src / ".env.production").rename(project.src / ".env.production.bak")
+    with pytest.raises(IncidentError, match=r"there is no env file .*put a copy of it back.*beside it: \.env\.production\.bak"):
+        look(project)
+    with pytest.raises(IncidentError, match=r"there is no env file /none/x; create it or put a copy of it back, or set env_file$"):
+        look(project._replace(env_file="/none/x"))
+
+
+def test_a_variable_that_is_not_there(engine: Engine, project: Project) -> None:
+    (project.src / ".env.production").write_text("JWT_SECRET=x\n")
+    with pytest.raises(IncidentError, match="lacks what the compose file needs: POSTGRES_PASSWORD; add it"):
+        look(project)
+    assert look(project, required=False)["env_file"]["missing"] == ["POSTGRES_PASSWORD"]
+
+
+def test_an_env_file_that_compose_would_refuse(project: Project) -> None:
+    (project.src / ".env.production").write_text("A='x")
+    with pytest.raises(IncidentError, match=r"env file .* cannot be used: line 1: a value that begins with '"):
+        look(project)
+
+
+def test_files_that_cannot_be_read(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project.src / ".env.production").write_bytes(b"\xff\xfe")
+    with pytest.raises(IncidentError, match="cannot be read \\(UnicodeDecodeError\\)"):
+        look(project)
+
+    def forbidden(_path: Path, **_options: Any) -> str:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "read_text", forbidden)
+    with pytest.raises(IncidentError, match="no right to read the compose file"):
+        look(project)
+
+
+def test_a_compose_file_elsewhere(engine: Engine, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(IncidentError, match=r"there is no compose file .*were started from /opt/circuit-sage\)"):
+        look(project._replace(src=project.src / "other"))
+    with pytest.raises(IncidentError, match=r"files to its name$"):
+        look(project._replace(files=["compose.yml"], name="typo"))
+
+    def down(_host: str, _timeout: int) -> None:
+        raise EngineUnreachable("down")
+
+    monkeypatch.setattr(docker_engine, "open_engine", down)
+    with pytest.raises(IncidentError, match=r"files to its name$"):
+        look(project._replace(files=["compose.yml"]))
+
+
+def test_an_owner_without_a_name(engine: Engine, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(_uid: int) -> None:
+        raise KeyError
+
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    assert look(project)["env_file"]["owner"] == str(os.getuid())
