@@ -23,6 +23,7 @@ _COMMENT = re.compile(r"(?:^|\s)#.*$")
 _ENTRY = re.compile(r"\s*(?:-\s+)?[\"']?(?P<name>[A-Za-z_]\w*)[\"']?\s*[:=](?P<value>.*)", re.ASCII)
 # The environment of the caller goes before the env file in Compose: it is kept out, but for what finds the program and its settings.
 _KEPT = ("PATH", "HOME", "DOCKER_CONFIG")
+STANDARD_INPUT = "-"
 
 
 class ComposeUnavailable(IncidentError):
@@ -61,21 +62,21 @@ def blanked_names(text: str, variables: Mapping[str, str]) -> set[str]:
 
 
 def arguments(src: Path, name: str, files: Sequence[str], env_file: str) -> list[str]:
-    """The command line by which every call of Compose names the project; files are relative to its folder."""
+    """The command line by which every call of Compose names the project; files are relative to its folder, `-` is what it reads."""
     command = ["docker", "compose", "--project-directory", str(src), "--project-name", name, "--env-file", str(src / env_file)]
     for file in files:
-        command += ["--file", str(src / file)]
+        command += ["--file", file if file == STANDARD_INPUT else str(src / file)]
     return command
 
 
-def run(command: Sequence[str], timeout: int) -> str:
-    """What the command prints; ComposeUnavailable with the reason when it fails."""
+def run(command: Sequence[str], timeout: int, typed: str = "") -> str:
+    """What the command prints when it reads `typed`; ComposeUnavailable with the reason when it fails."""
     environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
     try:
         done = subprocess.run(
             command,
             env=environment,
-            stdin=subprocess.DEVNULL,
+            input=typed,
             capture_output=True,
             timeout=timeout,
             check=False,
@@ -97,6 +98,14 @@ def parse_hashes(text: str) -> dict[str, str]:
     """The configuration hash of each service, from `docker compose config --hash '*'`."""
     lines = (line.partition(" ") for line in text.splitlines() if line)
     return {service: digest for service, _space, digest in lines}
+
+
+def without_dependencies(text: str) -> str:
+    """The configuration that Compose printed, as `up --no-deps` sees it: the hash of a container that was made anew alone comes of this."""
+    config = json.loads(text)
+    for wanted in config["services"].values():
+        wanted.pop("depends_on", None)
+    return json.dumps(config)
 
 
 def same_version(one: str, other: str) -> bool:

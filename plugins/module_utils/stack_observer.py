@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from . import compose, container_log, docker_engine, env_file, stack
 from .errors import EngineUnreachable, IncidentError
 from .fingerprint import Fingerprints
-from .redaction import secret_values
+from .redaction import redact, secret_values
 from .timestamps import utc
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _FROM_MODEL = ("networks_expected", "networks_missing", "aliases_missing", "environment")
 # What needs a container, and something else beside it.
 _FROM_BOTH = ("networks_missing", "aliases_missing", "environment", "compose_drift", "log")
+# Its first line says who keeps the system as it is, and why; remedies of what may be deliberate then wait for a person.
+HOLD_FILE = ".incident-hold"
 NO_SUCH_SERVICE = "the compose files have no such service"
 
 
@@ -69,6 +71,8 @@ class Standard(NamedTuple):
     secrets: Sequence[str]
     patterns: Mapping[str, re.Pattern[str]]
     fingerprints: Fingerprints
+    # Asked only when a hash differs: each takes a call of Compose.
+    hashes_alone: Callable[[], dict[str, str]]
     compose_version: Callable[[], str]
 
 
@@ -141,6 +145,18 @@ def describe_env_file(project: Project, variables: Mapping[str, str], missing: S
     }
 
 
+def describe_hold(src: Path) -> dict[str, str | None]:
+    """The hold marker: somebody keeps the system as it is, and the first line of the file says why."""
+    path = src / HOLD_FILE
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return {"path": str(path), "text": None}
+    except OSError as error:
+        return {"path": str(path), "text": f"its reason cannot be read: {error.strerror}"}
+    return {"path": str(path), "text": redact(lines[0][:200]) if lines and lines[0].strip() else "no reason given"}
+
+
 def _attempt(future: Future[str], parse: Callable[[str], Any]) -> tuple[Any, str | None]:
     try:
         return parse(future.result()), None
@@ -195,8 +211,14 @@ def _check_project(client: DockerClient, project: Project, containers: Sequence[
     )
 
 
+def _hashes_alone(project: Project, config: str) -> dict[str, str]:
+    command = compose.arguments(project.src, project.name, [compose.STANDARD_INPUT], project.env_file)
+    typed = compose.without_dependencies(config)
+    return compose.parse_hashes(compose.run([*command, "config", "--hash", "*"], project.docker_timeout, typed))
+
+
 def _drift(container: Container, service: str, standard: Standard) -> tuple[bool | None, str | None]:
-    """Whether Compose would make the container anew, or null and why that is unknown."""
+    """Whether the files would make another container now, or null and why that is unknown."""
     made_with, made_by = stack.config_hash(container.inspected)
     hashes = standard.expected.hashes
     if hashes is None:
@@ -206,6 +228,8 @@ def _drift(container: Container, service: str, standard: Standard) -> tuple[bool
     if made_with == hashes[service]:
         return False, None
     try:
+        if made_with == standard.hashes_alone().get(service):
+            return False, None
         current = standard.compose_version()
     except compose.ComposeUnavailable as error:
         return None, str(error)
@@ -278,6 +302,7 @@ def observe(project: Project, log_lines: int, extra_patterns: Mapping[str, str],
         "project": {"name": project.name, "src": str(project.src), "containers": None},
         "services": None,
         "env_file": describe_env_file(project, variables, missing),
+        "hold": describe_hold(project.src),
         "volumes": None,
         "unknown": {},
     }
@@ -300,6 +325,7 @@ def observe(project: Project, log_lines: int, extra_patterns: Mapping[str, str],
         secrets=tuple(set().union(*(secret_values(environment) for environment in environments))),
         patterns=patterns,
         fingerprints=Fingerprints(),
+        hashes_alone=lru_cache(lambda: _hashes_alone(project, model.result())),
         compose_version=lru_cache(lambda: compose.run(["docker", "compose", "version", "--short"], project.docker_timeout)),
     )
     wanted = expected.model or {"services": {}, "volumes": []}

@@ -73,6 +73,12 @@ stack:
   returned: success
   type: dict
   contains:
+    hold:
+      description:
+        - The hold marker, a file C(.incident-hold) in O(project_src). C(path), and C(text), its first line, which says why somebody keeps
+          the system as it is. Null when there is none.
+      type: dict
+      sample: {path: /opt/circuit-sage/.incident-hold, text: null}
     engine:
       description: The Docker engine.
       type: dict
@@ -167,7 +173,12 @@ stack:
                   as fingerprints, null for a variable that is not there), and which variables it needs and lacks or has empty
                   (C(missing)).
               type: dict
-            compose_drift: {description: Whether C(docker compose up) would make the container anew., type: bool}
+            compose_drift:
+              description:
+                - Whether the compose files and the env file would make another container now, by Compose's own hash. A container that was
+                  made anew alone (C(up --no-deps)) is no drift, though Compose 2.26 gives it another hash and the next plain C(up) makes
+                  it once more.
+              type: bool
             working_dir: {description: The folder from which Compose made the container., type: str}
             log:
               description:

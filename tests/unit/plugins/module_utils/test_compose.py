@@ -57,6 +57,7 @@ def test_arguments_name_everything() -> None:
         *("docker", "compose", "--project-directory", "/opt/x", "--project-name", "name", "--env-file", "/opt/x/.env"),
         *("--file", "/opt/x/a.yml", "--file", "/etc/b.yml"),
     ]
+    assert compose.arguments(Path("/opt/x"), "name", [compose.STANDARD_INPUT], ".env")[-2:] == ["--file", "-"]
 
 
 def test_hashes_as_recorded() -> None:
@@ -96,6 +97,18 @@ def test_model_of_less_usual_files() -> None:
     assert model["services"]["a"]["networks"][1]["name"] == "other"
     assert model["services"]["b"] == {"environment": {}, "networks": []}
     assert compose.parse_model("{}") == {"services": {}, "volumes": []}
+
+
+def test_without_dependencies() -> None:
+    config = json.loads(compose.without_dependencies((RECORDED / "compose_config.json").read_text()))
+    assert set(config["services"]) == {"backend", "frontend", "postgres"}
+    assert "depends_on" not in config["services"]["backend"]
+    assert config["services"]["backend"]["environment"]["JWT_SECRET"] == "jwt$$secret-456"
+
+
+def test_run_reads_what_it_is_given() -> None:
+    assert compose.run(["cat"], 5, "typed") == "typed"
+    assert compose.run(["cat"], 5) == ""
 
 
 @pytest.mark.parametrize(

@@ -107,13 +107,16 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     printed = {
         "json": (RECORDED / "compose_config.json").read_text(),
         "*": (RECORDED / "compose_hashes.txt").read_text(),
+        # Read from the configuration without dependencies.
+        "alone": "backend e5225881bf8deeadb3f76dc01892991f0026ae52bc2af4b05d0a26702d36cad3\n",
         "--short": "2.26.1-4\n",
     }
 
-    def run(command: list[str], _timeout: int) -> str:
-        if command[-1] not in printed:
-            raise compose.ComposeUnavailable(f"no {command[-1]}")
-        return printed[command[-1]]
+    def run(command: list[str], _timeout: int, typed: str = "") -> str:
+        asked = "alone" if typed else command[-1]
+        if asked not in printed:
+            raise compose.ComposeUnavailable(f"no {asked}")
+        return printed[asked]
 
     monkeypatch.setattr(compose, "run", run)
     return printed
@@ -169,6 +172,15 @@ def test_a_changed_env_file_is_drift(engine: Engine, project: Project, answers: 
     drift = {name: service["environment"]["drift"] for name, service in observed["services"].items()}
     # The same value has the same fingerprint in one call.
     assert drift["backend"][0]["expected"] == drift["postgres"][0]["expected"]
+
+
+def test_a_container_made_anew_alone_is_no_drift(engine: Engine, project: Project, answers: dict[str, str]) -> None:
+    # Observed: `up --no-deps` gives the same container another hash.
+    labels = engine.inspected[engine.id_of("backend")]["Config"]["Labels"]
+    labels["com.docker.compose.config-hash"] = "e5225881bf8deeadb3f76dc01892991f0026ae52bc2af4b05d0a26702d36cad3"
+    assert look(project)["services"]["backend"]["compose_drift"] is False
+    labels["com.docker.compose.config-hash"] = "00"
+    assert look(project)["services"]["backend"]["compose_drift"] is True
 
 
 @pytest.mark.parametrize(
@@ -337,3 +349,15 @@ def test_an_owner_without_a_name(engine: Engine, project: Project, monkeypatch: 
 
     monkeypatch.setattr("pwd.getpwuid", nobody)
     assert look(project)["env_file"]["owner"] == str(os.getuid())
+
+
+def test_the_hold_marker(engine: Engine, project: Project) -> None:
+    marker = project.src / ".incident-hold"
+    assert look(project)["hold"] == {"path": str(marker), "text": None}
+    marker.write_text("ana: keeping it for the review password=hunter2\nmore\n")
+    assert look(project)["hold"]["text"] == "ana: keeping it for the review password=********"
+    marker.write_text("\n")
+    assert look(project)["hold"]["text"] == "no reason given"
+    marker.unlink()
+    marker.mkdir()
+    assert look(project)["hold"]["text"] == "its reason cannot be read: Is a directory"
