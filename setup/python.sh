@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Makes a Python environment from a lock file, when it is missing or the lock has changed: `python.sh [FOLDER LOCK]`, by default .venv from
+# requirements.txt. Paths are relative to the checkout.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+folder=${1:-.venv}
+lock=${2:-requirements.txt}
+
+say() { printf '  python: %s\n' "$*"; }
+die() { printf 'python: %s\n' "$*" >&2; exit 1; }
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
+
+# An environment cannot be moved, hence the path; a half-made one has no stamp.
+stamp="$(sha256sum <"$lock") $PWD/$folder"
+if [ "$(cat "$folder/.lock" 2>/dev/null)" = "$stamp" ] && "$folder/bin/python" -c '' 2>/dev/null; then exit 0; fi
+
+# Python 3.11 to 3.13 are what ansible-core 2.19 supports. A name on the path may be a shim that runs nothing, so each one is tried.
+find_python() {
+  local name
+  for name in ${PYTHON:-} python3 python3.13 python3.12 python3.11; do
+    if "$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then
+      printf '%s\n' "$name"
+      return
+    fi
+  done
+  return 1
+}
+
+python=$(find_python) || die "no Python 3.11, 3.12 or 3.13 was found; install one, or name it: make PYTHON=/path/to/python3.12."
+
+# Debian and Ubuntu keep ensurepip, without which no environment gets pip, in a package of its own.
+if ! "$python" -c 'import ensurepip' 2>/dev/null; then
+  package="$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
+  if command -v apt-get >/dev/null 2>&1 && { [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }; then
+    say "installing $package"
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$package" >/dev/null ||
+      die "$package could not be installed; install Python's venv module for $python."
+  else
+    die "$python cannot make environments; install the package $package."
+  fi
+fi
+
+total=$(grep -Ec '^[A-Za-z0-9]' "$lock")
+say "making $folder from $lock ($total packages, about a minute)"
+rm -rf "$folder"
+mkdir -p "$(dirname "$folder")"
+"$python" -m venv "$folder"
+
+# pip says little of where it is, so its lines are counted; they are kept for the case that it fails. A line for each tenth part.
+log="$folder/pip.log"
+count=0
+tenth=$((total / 10 + 1))
+export PIP_DISABLE_PIP_VERSION_CHECK=1
+{ "$folder/bin/python" -m pip install --no-input --progress-bar off --no-compile --no-deps -r "$lock" 2>&1 || printf 'pip failed\n'; } |
+  while IFS= read -r line; do
+    printf '%s\n' "$line" >>"$log"
+    case $line in
+      Collecting* | Processing* | Ignoring*)
+        count=$((count + 1))
+        if [ $((count % tenth)) = 0 ]; then say "$count of $total packages"; fi
+        ;;
+      Installing*) say "unpacking them" ;;
+      'pip failed') exit 1 ;;
+    esac
+  done || {
+  tail -n 3 "$log" >&2
+  die "the packages of $lock could not be installed; pip's last words are above, all of them in $log."
+}
+printf '%s\n' "$stamp" >"$folder/.lock"
