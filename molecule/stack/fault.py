@@ -26,10 +26,10 @@ REQUIRED = ("id", "incident", "title", "inject", "symptom", "revert", "expect")
 BITE_SECONDS = 30.0
 HEALTH_SECONDS = 60.0
 
-# What a fault may use: names of containers and addresses, `compose`, `env_value NAME`, `admin_sql` (psql over the container's local socket
+# What a fault may use (no pipefail: the words of a command that fails are what a symptom greps for): names of containers and addresses, `compose`, `env_value NAME`, `admin_sql` (psql over the container's local socket
 # to the database postgres), `login` (psql over TCP with the application's password), `health` (HTTP status of the backend).
 PRELUDE = r"""
-set -euo pipefail
+set -eu
 compose() {
   docker compose --env-file "$ENV_FILE" -p "$PROJECT" -f "$STACK/docker-compose.prod.yml" -f "$STACK/docker-compose.sandbox.yml" "$@"
 }

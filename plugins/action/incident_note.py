@@ -16,16 +16,17 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils.rec
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.report import evidence_lines
 
 
-def told(finding: dict[str, t.Any]) -> list[tuple[str, str]]:
-    """What the account says of a finding: the cause, why it is believed, what is planned, and why not simply a restart."""
-    lines = [
-        ("cause", f"{finding['id']}: {finding['title']}"),
-        ("because", "; ".join(line for line in evidence_lines(finding["evidence"]) if not line.endswith(": unknown"))),
-        ("no restart", finding["why_not_restart"]),
+def tell(record: Record, finding: dict[str, t.Any]) -> list[dict[str, t.Any]]:
+    """What the account says of a finding. Cause and plan go into the timeline too; the reasons stand in the finding itself."""
+    cause = record.event("cause", f"{finding['id']}: {finding['title']}")
+    known = "; ".join(line for line in evidence_lines(redacted(finding["evidence"])) if not line.endswith(": unknown"))
+    reasons = [
+        {"at": cause["at"], "event": "because", "text": known},
+        {"at": cause["at"], "event": "no restart", "text": finding["why_not_restart"]},
     ]
     if finding["decision"] == "act":
-        return [*lines, ("plan", f"{finding['remedy']} ({finding['risk']})")]
-    return [*lines, ("left", finding["reason"])]
+        return [cause, *reasons, record.event("plan", f"{finding['remedy']} ({finding['risk']})")]
+    return [cause, *reasons, record.event("left", finding["reason"])]
 
 
 class ActionModule(ActionBase):
@@ -59,7 +60,8 @@ class ActionModule(ActionBase):
             if options["change"]:
                 record.content["changes"].append(redacted(plain(options["change"])))
             account = [record.event(options["event"], options["text"])]
-            account += [record.event(event, text) for finding in plain(options["findings"]) for event, text in told(finding)]
+            for finding in plain(options["findings"]):
+                account += tell(record, finding)
         except IncidentError as error:
             return {**result, "failed": True, "msg": str(error)}
         return {**result, "changed": False, "account": account, "evidence": kept}

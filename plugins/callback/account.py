@@ -94,7 +94,7 @@ class CallbackModule(Default):
 
     def v2_playbook_on_play_start(self, play: t.Any) -> None:
         """Name the play once, with the hosts' number known for the prefixes."""
-        self._hosts = {host.get_name() if hasattr(host, "get_name") else str(host) for host in play.hosts or []}
+        self._hosts = set(play.get_variable_manager().get_vars(play=play).get("ansible_play_hosts_all") or [])
         if self._verbose():
             super().v2_playbook_on_play_start(play)
         else:
@@ -104,7 +104,6 @@ class CallbackModule(Default):
         """Print what the result tells; a debug message is what a user's own play tells."""
         if self._verbose():
             super().v2_runner_on_ok(result)
-        self._hosts.add(result._host.get_name())
         if not self._tell(result) and not self._verbose() and result._task.action in C._ACTION_DEBUG:
             self._display.display(str(result._result.get("msg", "")))
 

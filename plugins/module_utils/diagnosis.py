@@ -162,6 +162,8 @@ def seen(observations: Mapping) -> str:
     parts = []
     for name, service in facts["stack"]["services"].items():
         state = service["state"]
+        if state == "running" and name not in ("postgres", "backend"):
+            continue
         if state == "exited":
             state = f"exited ({service['exit_code']})"
         if service.get("restart_count"):

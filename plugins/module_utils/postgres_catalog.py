@@ -12,6 +12,7 @@ from typing import Any
 from .container_psql import literal
 from .postgres_errors import DATABASE_MISSING, DATABASE_NOT_ACCEPTING, ROLE_MISSING, ROLE_NOT_PERMITTED
 from .redaction import MASK, is_secret_name
+from .timestamps import utc
 
 # Our sessions carry this name, and are left out of every answer. `_` stands for any character in LIKE: a blank does as well.
 APPLICATION_NAME = "circuit_sage_incident_response"
@@ -130,9 +131,10 @@ def iso(moment: datetime) -> str:
 
 def initialised_with(created: str | None, identifier: str | int | None) -> bool | None:
     """Whether a container that was created then initialised this data directory, so that its password was the first one."""
-    if created is None or identifier is None:
+    stamp = utc(created)
+    if stamp is None or identifier is None:
         return None
-    born = datetime.fromisoformat(created.replace("Z", "+00:00"))
+    born = datetime.fromisoformat(stamp.replace("Z", "+00:00"))
     # The container is created first, and initdb runs when it starts; the identifier holds whole seconds only.
     return born <= initialised_at(identifier) + timedelta(seconds=1)
 

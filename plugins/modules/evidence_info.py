@@ -43,7 +43,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 evidence:
-  description: Texts by file name, C(SERVICE.log), C(SERVICE.inspect.json), and C(SERVICE.processes.txt) of a running container.
+  description: Texts by file name, C(SERVICE.log), C(SERVICE.inspect.json) and C(SERVICE.processes.txt).
   returned: success
   type: dict
   sample:
@@ -55,7 +55,12 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.docker_engine import list_containers, open_engine, service_of
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.docker_engine import (
+    classify,
+    list_containers,
+    open_engine,
+    service_of,
+)
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.redaction import MASK, redact, secret_values
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.stack_options import STACK_OPTIONS
@@ -88,11 +93,19 @@ def read_container(client: t.Any, service: str, identity: str, lines: int) -> di
         f"{service}.inspect.json": json.dumps(state, indent=2) + "\n",
         f"{service}.log": redact(read_log(client, identity, lines), secrets),
     }
-    if state["State"]["Running"] and not state["State"]["Paused"]:
-        top = client.api.top(identity)
-        rows = [top["Titles"], *top["Processes"]]
-        texts[f"{service}.processes.txt"] = redact("".join("\t".join(row) + "\n" for row in rows), secrets)
+    texts[f"{service}.processes.txt"] = redact(read_processes(client, identity), secrets)
     return texts
+
+
+def read_processes(client: t.Any, identity: str) -> str:
+    """The processes of a container, or why there are none to see: a container in its back-off counts as running and has none."""
+    from docker.errors import APIError
+
+    try:
+        top = client.api.top(identity)
+    except APIError as error:
+        return f"not to be seen: {error.explanation}\n"
+    return "".join("\t".join(row) + "\n" for row in [top["Titles"], *(top["Processes"] or [])])
 
 
 def main() -> None:
@@ -115,6 +128,8 @@ def main() -> None:
                 evidence.update(read_container(client, service, container["Id"], options["log_lines"]))
     except IncidentError as error:
         module.fail_json(msg=str(error), evidence=evidence)
+    except Exception as error:
+        module.fail_json(msg=str(classify(error, options["docker_host"])), evidence=evidence)
     module.exit_json(changed=False, evidence=evidence)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import socket
+from collections.abc import Iterable
 
 import psycopg2
 
@@ -24,6 +25,13 @@ _SYSTEM_ERRORS = {
     "No route to host": "EHOSTUNREACH",
     "Network is unreachable": "ENETUNREACH",
     "Connection reset by peer": "ECONNRESET",
+}
+# What the server says when it ends a session that is doing nothing: libpq hands these over as notices, without their SQLSTATE.
+_LAST_WORDS = {
+    "terminating connection due to administrator command": "57P01",
+    "terminating connection because of crash of another server process": "57P02",
+    "terminating connection due to idle-session timeout": "57P05",
+    "terminating connection due to idle-in-transaction timeout": "25P03",
 }
 
 
@@ -67,3 +75,12 @@ def from_session(failure: psycopg2.Error, *, closed: bool) -> DatabaseError:
     if primary is None:
         primary = TERMINATED if closed else (str(failure).strip().splitlines() or [TERMINATED])[0]
     return DatabaseError(primary, failure.pgcode, connection_lost=closed)
+
+
+def from_last_words(notices: Iterable[str]) -> DatabaseError | None:
+    """Find the reason with which the server ended an idle session among the notices of that session."""
+    for notice in notices:
+        from_server = _SERVER_MESSAGE.match(notice)
+        if from_server:
+            return DatabaseError(from_server["text"], _LAST_WORDS.get(from_server["text"]), connection_lost=True)
+    return None

@@ -22,7 +22,7 @@ from typing import Any
 
 import psycopg2
 import psycopg2.extras
-from database_errors import CONNECT_TIMEOUT, POOL_TIMEOUT, TERMINATED, DatabaseError, from_connect, from_lookup, from_session
+from database_errors import CONNECT_TIMEOUT, POOL_TIMEOUT, TERMINATED, DatabaseError, from_connect, from_last_words, from_lookup, from_session
 
 MAX_CONNECTIONS = 10
 CONNECT_SECONDS = 2.0
@@ -189,11 +189,12 @@ class Pool:
             connection = next((held for held, _since in self._idle if held.fileno() == descriptor), None)
             if connection is None or not select.select([descriptor], [], [], 0)[0]:
                 return
+            failure = None
             try:
                 connection.poll()
-                failure = DatabaseError(TERMINATED, connection_lost=True) if connection.closed else None
-            except psycopg2.Error as error:
-                failure = from_session(error, closed=True)
+            except psycopg2.Error:
+                failure = DatabaseError(TERMINATED, connection_lost=True)
+            failure = from_last_words(connection.notices) or failure
         if failure:
             self._on_idle_error(failure)
 
