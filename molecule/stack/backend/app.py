@@ -37,6 +37,14 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 SIGN_IN = "/api/auth/login"
 TOO_MANY = "Too many requests from this IP, please try again later."
+# By SQLSTATE: what the database refuses because of the request, not because something is wrong with it.
+BAD_INPUT = {
+    "22021": (400, "A value holds a character that cannot be stored"),
+    "22001": (400, "A value is too long"),
+    "22P02": (400, "Not a valid id"),
+    "23503": (404, "Company not found"),
+    "23505": (409, "A location with this name already exists"),
+}
 
 
 class Handler(WSGIRequestHandler):
@@ -102,6 +110,8 @@ def create_app(service: Service) -> Flask:
 
     @app.errorhandler(DatabaseError)
     def database_failed(failure: DatabaseError) -> Response:
+        if failure.code in BAD_INPUT:
+            return refusal(*BAD_INPUT[failure.code])
         logs.error(f"Database query failed: {failure}")
         return refusal(500, "Internal server error")
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 from auth import company_of, current_user, require_administrator
@@ -35,6 +36,16 @@ def _body() -> dict[str, Any]:
     return body
 
 
+def _changes(body: dict[str, Any]) -> dict[str, Any]:
+    """The columns that a request sets."""
+    changes = {column: body[shown] for shown, column in _FIELDS.items() if shown in body}
+    for column, value in changes.items():
+        valid = isinstance(value, bool) if column == "is_active" else isinstance(value, str) or (value is None and column != "name")
+        if not valid or (column == "name" and not value.strip()):
+            raise Refused(400, f"{column} has a value of the wrong kind")
+    return changes
+
+
 def _shown(row: Row) -> dict[str, Any]:
     return {
         "id": row["id"],
@@ -45,16 +56,19 @@ def _shown(row: Row) -> dict[str, Any]:
     }
 
 
-def _one(rows: list[Row]) -> dict[str, Any]:
-    if not rows:
-        raise Refused(404, "Location not found")
-    return _shown(rows[0])
-
-
 def routes(service: Service) -> Blueprint:
     """GET, POST /api/locations; PUT, DELETE /api/locations/ID; PUT /api/locations/ID/free."""
     blueprint = Blueprint("locations", __name__, url_prefix="/api/locations")
     pool = service.pool
+
+    def update(location: uuid.UUID, company: str, values: dict[str, Any]) -> dict[str, Any]:
+        """Set columns (their names are this file's, never the client's) of one location that is there."""
+        assignments = ", ".join(f"{column} = %s" for column in values)
+        statement = f"UPDATE locations SET {assignments}, updated_at = now() WHERE id = %s AND company_id = %s"  # noqa: S608 - see above
+        rows = pool.query(f"{statement} AND deleted_at IS NULL RETURNING *", (*values.values(), str(location), company))
+        if not rows:
+            raise Refused(404, "Location not found")
+        return _shown(rows[0])
 
     def writer_company() -> str:
         user = current_user(service)
@@ -70,32 +84,26 @@ def routes(service: Service) -> Blueprint:
     @blueprint.post("")
     def create() -> Response:
         company = writer_company()
-        body = _body()
-        if not isinstance(body.get("name"), str) or not body["name"].strip():
+        values = {"company_id": company, **_changes(_body())}
+        if "name" not in values:
             raise Refused(400, "name is required")
-        rows = pool.query(
-            "INSERT INTO locations (company_id, name, address, phone, email) VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING *",
-            (company, body["name"], body.get("address"), body.get("phone"), body.get("email")),
-        )
-        if not rows:
-            raise Refused(409, "A location with this name already exists")
+        places = ", ".join(["%s"] * len(values))
+        statement = f"INSERT INTO locations ({', '.join(values)}) VALUES ({places}) RETURNING *"  # noqa: S608 - columns of this file
+        rows = pool.query(statement, (*values.values(),))
         recalculate(pool, company, service.settings.price_per_location)
         return data(_shown(rows[0]), 201)
 
     @blueprint.put("/<uuid:location>")
     def change(location: uuid.UUID) -> Response:
         company = writer_company()
-        changes = {column: _body()[shown] for shown, column in _FIELDS.items() if shown in _body()}
+        changes = _changes(_body())
         if not changes:
             raise Refused(400, f"Nothing to change; known fields: {', '.join(_FIELDS)}")
-        assignments = ", ".join(f"{column} = %s" for column in changes)
-        statement = f"UPDATE locations SET {assignments}, updated_at = now() WHERE id = %s AND company_id = %s AND deleted_at IS NULL RETURNING *"  # noqa: S608 - the columns are the fixed ones above
-        return data(_one(pool.query(statement, (*changes.values(), str(location), company))))
+        return data(update(location, company, changes))
 
     @blueprint.delete("/<uuid:location>")
     def delete(location: uuid.UUID) -> Response:
-        statement = "UPDATE locations SET deleted_at = now(), updated_at = now() WHERE id = %s AND company_id = %s AND deleted_at IS NULL RETURNING *"
-        return data(_one(pool.query(statement, (str(location), writer_company()))))
+        return data(update(location, writer_company(), {"deleted_at": datetime.now(UTC)}))
 
     @blueprint.put("/<uuid:location>/free")
     def switch_free(location: uuid.UUID) -> Response:
@@ -103,8 +111,7 @@ def routes(service: Service) -> Blueprint:
         free = _body().get("isFree")
         if not isinstance(free, bool):
             raise Refused(400, "isFree must be true or false")
-        statement = "UPDATE locations SET is_free = %s, updated_at = now() WHERE id = %s AND company_id = %s AND deleted_at IS NULL RETURNING *"
-        changed = _one(pool.query(statement, (free, str(location), company)))
+        changed = update(location, company, {"is_free": free})
         recalculate(pool, company, service.settings.price_per_location)
         return data(changed)
 

@@ -22,7 +22,16 @@ from typing import Any
 
 import psycopg2
 import psycopg2.extras
-from database_errors import CONNECT_TIMEOUT, POOL_TIMEOUT, TERMINATED, DatabaseError, from_connect, from_last_words, from_lookup, from_session
+from database_errors import (
+    CONNECT_TIMEOUT,
+    POOL_TIMEOUT,
+    TERMINATED,
+    DatabaseError,
+    from_connect,
+    from_last_words,
+    from_lookup,
+    from_session,
+)
 
 MAX_CONNECTIONS = 10
 CONNECT_SECONDS = 2.0
@@ -202,5 +211,9 @@ class Pool:
 def run(connection: Connection, statement: str, parameters: Sequence[Any] = ()) -> list[Row]:
     """Run a statement on a connection and give its rows as dictionaries (none for a statement that returns nothing)."""
     with connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cursor:
-        cursor.execute(statement, parameters or None)
+        try:
+            cursor.execute(statement, parameters or None)
+        except ValueError as failure:
+            # psycopg2 refuses a zero character itself; node-pg sends it, and this is what the server answers.
+            raise DatabaseError('invalid byte sequence for encoding "UTF8": 0x00', "22021") from failure
         return [dict(row) for row in cursor.fetchall()] if cursor.description else []

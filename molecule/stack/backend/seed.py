@@ -45,7 +45,10 @@ ENDED = ("canceled", "cancelled", "expired")
 _NAMESPACE = uuid.UUID("7b1c1d9e-6b5f-5f0e-9d43-2f6d4b8a1c55")
 _TOWNS = ("Harbor", "Maple", "Summit", "Riverside", "Lakeview", "Cedar", "Granite", "Sunset", "Prairie", "Union")
 _TRADES = ("Phone Repair", "Device Clinic", "Computer Works", "Circuit Shop")
-_STREETS = ("Main St", "Oak Ave", "2nd St", "Market St", "Mill Rd", "Station Rd", "Park Ave", "Hill St", "Bridge St", "Elm St", "Airport Rd", "Pine St")
+_STREETS = (
+    *("Main St", "Oak Ave", "2nd St", "Market St", "Mill Rd", "Station Rd"),
+    *("Park Ave", "Hill St", "Bridge St", "Elm St", "Airport Rd", "Pine St"),
+)
 _FIRST_NAMES = ("Alex", "Dana", "Jordan", "Kim", "Lee", "Morgan", "Robin", "Sam")
 _LAST_NAMES = ("Carter", "Diaz", "Evans", "Fisher", "Garcia", "Hughes", "Ito", "Jones")
 _TABLES = ("companies", "users", "locations", "subscriptions", "subscription_payments", "invoices")
@@ -146,8 +149,8 @@ class Seed:
         address = f"{100 + number} {street}"
         phone = f"555-{number:03}-{position:04}"
         email = f"shop{position}@company-{number:02}.example"
-        row = (identity("location", number, position), company, f"{street} Shop", address, phone, email, active, free, opened, opened, deleted)
-        self.rows.locations.append(row)
+        described = (f"{street} Shop", address, phone, email, active, free)
+        self.rows.locations.append((identity("location", number, position), company, *described, opened, opened, deleted))
         return not free and deleted is None
 
     def _users(self, number: int, company: str, founded: datetime, choice: random.Random) -> None:
@@ -162,7 +165,8 @@ class Seed:
 
     def hashed_password(self) -> str:
         """A new hash; the least cost that bcrypt has, since a hundred of them are made and the password is a long random one."""
-        return bcrypt.hashpw(self._password.encode(), bcrypt.gensalt(4)).decode()
+        hashed: bytes = bcrypt.hashpw(self._password.encode(), bcrypt.gensalt(4))
+        return hashed.decode()
 
     def _subscription(self, number: int, company: str, founded: datetime, billable: int) -> None:
         subscription = identity("subscription", number)
@@ -194,7 +198,8 @@ class Seed:
         amount = amount_due(billable, self._settings.price_per_location)
         payment = identity("payment", number, billed_on.isoformat()[:7])
         at_square = square_id("payment", number, billed_on.isoformat()[:7]) if status == "succeeded" else None
-        self.rows.subscription_payments.append((payment, subscription, company, at_square, amount, status, start, end, billable, reason, made, made))
+        row = (payment, subscription, company, at_square, amount, status, start, end, billable, reason, made, made)
+        self.rows.subscription_payments.append(row)
 
     def _invoices(self, number: int, company: str, choice: random.Random) -> None:
         for position in range(1, 4):
@@ -202,8 +207,8 @@ class Seed:
             subtotal = choice.randint(4000, 40000)
             tax = round(subtotal * 0.08)
             amounts = (f"{subtotal / 100:.2f}", f"{tax / 100:.2f}", f"{(subtotal + tax) / 100:.2f}")
-            row = (identity("invoice", number, position), f"INV-{number:03}-{position:04}", company, "paid", issued, issued, issued, *amounts, issued)
-            self.rows.invoices.append(row)
+            invoice, label = identity("invoice", number, position), f"INV-{number:03}-{position:04}"
+            self.rows.invoices.append((invoice, label, company, "paid", issued, issued, issued, *amounts, issued))
 
 
 _COLUMNS = {

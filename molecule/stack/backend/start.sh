@@ -4,7 +4,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Process 1 of the backend's container, as production's package manager is: it starts the service, passes signals on and reports its end.
-# It is there because operators meet it: a signal to process 1 is not a signal to the service, and "Killed" in the log is its word.
+# It is there because operators meet it: a signal to process 1 is not a signal to the service, and it is the shell that says "Killed" in the
+# log when the kernel ends the service.
 
 service=
 trap 'kill -TERM "$service" 2>/dev/null' TERM INT
@@ -18,5 +19,4 @@ while kill -0 "$service" 2>/dev/null; do
   wait "$service"
   status=$?
 done
-[ "$status" -eq 137 ] && echo Killed >&2
 exit "$status"

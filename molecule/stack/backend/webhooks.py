@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, Circuit Sage contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Square's webhook. It sits behind authentication, as in the real application, so Square itself never gets through; signatures are not checked."""
+"""Square's webhook.
+
+It sits behind authentication, as in the real application, so Square itself never gets through; signatures are not checked.
+"""
 
 from __future__ import annotations
 

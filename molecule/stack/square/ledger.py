@@ -57,7 +57,7 @@ class Ledger:
         if earlier is None:
             return None
         if earlier[0] != json.dumps(request, sort_keys=True):
-            raise Answer(400, "IDEMPOTENCY_KEY_REUSED", "The idempotency key can only be retried with the same request data.", "idempotency_key")
+            raise Answer(400, "IDEMPOTENCY_KEY_REUSED", "The key was used with other request data.", "idempotency_key")
         return self.payments[earlier[1]]
 
     def charge(self, request: dict[str, Any], declined: str | None = None) -> dict[str, Any]:
