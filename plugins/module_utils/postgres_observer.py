@@ -502,7 +502,7 @@ def _without_tcp(
     client = docker_engine.open_engine(options["docker_host"], min(options["docker_timeout"], 2))
     try:
         state = containers.postgres["State"]["Status"]
-        container = DatabaseContainer(client, options["docker_host"], containers.postgres["Id"])
+        container = DatabaseContainer(client, options["docker_host"], containers.postgres["Name"].lstrip("/"))
         if state == "running":
             inside = catalog_in_container(container, logins, server.user, *application, seconds)
             if inside.found:

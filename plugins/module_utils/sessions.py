@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
 from .redaction import redact
+from .stack import name_of
 
 CLIENT_BACKEND = "client backend"
 LOCAL = "[local]"
@@ -74,7 +75,7 @@ def mask_literals(query: str) -> str:
 def owners(containers: Iterable[Mapping[str, Any]], services: Mapping[str, str]) -> dict[str, Owner]:
     """Who has each address in the engine's networks; `services` has the service of each container id of the project."""
     return {
-        network["IPAddress"]: Owner(container["Names"][0].lstrip("/"), services.get(container["Id"]))
+        network["IPAddress"]: Owner(name_of(container), services.get(container["Id"]))
         for container in containers
         for network in (container["NetworkSettings"]["Networks"] or {}).values()
         if network["IPAddress"]
