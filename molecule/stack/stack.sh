@@ -9,6 +9,7 @@ project=${SANDBOX_PROJECT:-circuit-sage-sandbox}
 images=(postgres:15 frontend:1 edge:1 backend:1 square:1)
 sources_label=circuit-sage.sandbox.sources
 project_label=com.docker.compose.project
+python=$(PATH=/usr/bin:$PATH command -v python3) || { printf 'stack: python3 is missing; install it.\n' >&2; exit 1; }  # no slow version shim
 
 say() { printf '  stack: %s\n' "$*"; }
 die() { printf 'stack: %s\n' "$*" >&2; exit 1; }
@@ -96,17 +97,17 @@ seed() { docker exec -i "$project-api" python3 /app/seed.py; }
 start_and_prove() { # seconds
   docker ps -q --filter "label=$project_label=$project" --filter status=paused | xargs -r docker unpause >"$log" 2>&1 || return 1
   quietly timeout 120 "${compose[@]}" up -d --no-build --remove-orphans || return 1
-  python3 "$here/wait_healthy.py" "$1" "$(setting SANDBOX_EDGE_PORT)" "$(setting SANDBOX_EDGE_TLS_PORT)" "$(setting SANDBOX_BACKEND_PORT)" \
+  "$python" "$here/wait_healthy.py" "$1" "$(setting SANDBOX_EDGE_PORT)" "$(setting SANDBOX_EDGE_TLS_PORT)" "$(setting SANDBOX_BACKEND_PORT)" \
     "$(setting SANDBOX_SQUARE_PORT)" || return 1
   quietly takes_writes && quietly seed
 }
 
 up() {
   local start=$SECONDS existed ports reason
-  python3 "$here/write_env.py" "$env_file"
+  "$python" "$here/write_env.py" "$env_file"
   remove_foreign_stack
   mapfile -t ports < <(sed -n '/^SANDBOX_[A-Z_]*_PORT=/p' "$env_file")
-  python3 "$here/check_free.py" "$project" "$(setting SANDBOX_NETWORK)" "${ports[@]}"
+  "$python" "$here/check_free.py" "$project" "$(setting SANDBOX_NETWORK)" "${ports[@]}"
   build_images
   existed=$(containers)
   if [ -n "$existed" ] && ! reason=$(start_and_prove 30 2>&1 | tail -n 1); then

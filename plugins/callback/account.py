@@ -113,8 +113,23 @@ class CallbackModule(Default):
             super().v2_runner_on_failed(result, ignore_errors)
         if self._tell(result) or self._verbose() or ignore_errors:
             return
+        if self._pending and result._result.get("results"):
+            return
         self._flush()
         self._pending = (result._host.get_name(), result._task.get_name().strip(), _sentence(result._result))
+
+    def v2_runner_item_on_ok(self, result: t.Any) -> None:
+        """Print what one item of a loop tells."""
+        if self._verbose():
+            super().v2_runner_item_on_ok(result)
+        self._tell(result)
+
+    def v2_runner_item_on_failed(self, result: t.Any) -> None:
+        """Keep why an item of a loop failed; the loop's own result only says that one did."""
+        if self._verbose():
+            super().v2_runner_item_on_failed(result)
+        else:
+            self._pending = (result._host.get_name(), result._task.get_name().strip(), _sentence(result._result))
 
     def v2_runner_on_unreachable(self, result: t.Any) -> None:
         """Print that the host cannot be reached, and why."""
@@ -161,7 +176,6 @@ for _name in (
     "v2_runner_on_skipped",
     "v2_runner_on_start",
     "v2_runner_retry",
-    "v2_runner_item_on_ok",
     "v2_runner_item_on_skipped",
     "v2_on_file_diff",
 ):
