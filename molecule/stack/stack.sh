@@ -9,10 +9,10 @@ project=${SANDBOX_PROJECT:-circuit-sage-sandbox}
 images=(postgres:15 frontend:1 edge:1 backend:1 square:1)
 sources_label=circuit-sage.sandbox.sources
 project_label=com.docker.compose.project
-python=$(PATH=/usr/bin:$PATH command -v python3) || { printf 'stack: python3 is missing; install it.\n' >&2; exit 1; }  # no slow version shim
 
 say() { printf '  stack: %s\n' "$*"; }
 die() { printf 'stack: %s\n' "$*" >&2; exit 1; }
+python=$(PATH=/usr/bin:$PATH command -v python3) || die "python3 is missing; install it."  # the system's own: a version shim costs 0.1 s a call
 setting() { sed -n "s/^$1=//p" "$env_file" | tail -n 1; }
 compose=(docker compose --project-directory "$here" --project-name "$project" --env-file "$env_file"
   -f "$here/docker-compose.prod.yml" -f "$here/docker-compose.sandbox.yml")
