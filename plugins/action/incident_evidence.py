@@ -31,7 +31,7 @@ class ActionModule(ActionBase):
             return {**result, "failed": True, "msg": f"the evidence could not be read: {answer.get('msg')}"}
         try:
             record = Record.load(incident["folder"])
-            kept = [record.keep_evidence(name, text) for name, text in sorted(answer["evidence"].items())]
+            kept = [record.keep_evidence(name, content) for name, content in sorted(answer["evidence"].items())]
             entry = record.event("kept", f"evidence of {', '.join(self._task.args['services'])}: {len(kept)} files")
         except IncidentError as error:
             return {**result, "failed": True, "msg": str(error)}

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import typing as t
 
 from ansible.plugins.action import ActionBase
@@ -52,10 +51,7 @@ class ActionModule(ActionBase):
             return {**result, "failed": True, "msg": "no incident is open on this host; run the role open_incident first"}
         try:
             record = Record.load(incident["folder"])
-            kept = [
-                record.keep_evidence(name, value if isinstance(value, str) else json.dumps(value, indent=2) + "\n")
-                for name, value in plain(options["evidence"]).items()
-            ]
+            kept = [record.keep_evidence(name, content) for name, content in plain(options["evidence"]).items()]
             record.merge_findings(plain(options["findings"]))
             if options["change"]:
                 record.content["changes"].append(redacted(plain(options["change"])))

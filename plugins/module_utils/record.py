@@ -20,7 +20,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from .errors import IncidentError
-from .redaction import redact
+from .redaction import MASK, is_secret_name, redact
 
 Mapping = dict[str, t.Any]
 
@@ -31,11 +31,11 @@ def utc_now() -> str:
 
 
 def redacted(value: t.Any) -> t.Any:
-    """Return *value* with every text in it redacted."""
+    """Return *value* with every text in it redacted, and a text under a secret's name masked whole."""
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, dict):
-        return {key: redacted(item) for key, item in value.items()}
+        return {key: MASK if isinstance(item, str) and is_secret_name(key) else redacted(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [redacted(item) for item in value]
     return value
@@ -132,15 +132,16 @@ class Record:
             else:
                 self.content["findings"].append(finding)
 
-    def keep_evidence(self, name: str, text: str) -> str:
-        """Write one file of evidence, redacted, and bring ``SHA256SUMS`` up to date. A name that exists gets a number."""
+    def keep_evidence(self, name: str, content: t.Any) -> str:
+        """Write one file of evidence, a text or data as JSON, redacted, and bring ``SHA256SUMS`` up to date. A taken name gets a number."""
         folder = self.folder / "evidence"
         stem, dot, suffix = name.rpartition(".")
         number, path = 1, folder / name
         while path.exists():
             number += 1
             path = folder / (f"{stem}-{number}{dot}{suffix}" if dot else f"{name}-{number}")
-        write_private(path, redact(text))
+        # Data is redacted before it is written: masking inside of JSON's text could break it.
+        write_private(path, redact(content) if isinstance(content, str) else json.dumps(redacted(content), indent=2) + "\n")
         sums = "".join(
             f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n"
             for file in sorted(folder.iterdir())

@@ -43,14 +43,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 evidence:
-  description: Texts by file name, C(SERVICE.log), C(SERVICE.inspect.json) and C(SERVICE.processes.txt).
+  description: By file name, the texts C(SERVICE.log) and C(SERVICE.processes.txt), and the data C(SERVICE.inspect.json).
   returned: success
   type: dict
   sample:
     postgres.log: "2026-11-23 07:56:07.123 UTC [1] LOG:  database system is ready to accept connections"
 """
 
-import json
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -86,11 +85,11 @@ def read_log(client: t.Any, identity: str, lines: int) -> str:
     return text.decode("utf-8", "replace")
 
 
-def read_container(client: t.Any, service: str, identity: str, lines: int) -> dict[str, str]:
-    """The texts of one container by file name."""
+def read_container(client: t.Any, service: str, identity: str, lines: int) -> dict[str, t.Any]:
+    """The evidence of one container by file name."""
     state, secrets = masked_state(client.api.inspect_container(identity))
-    texts = {
-        f"{service}.inspect.json": json.dumps(state, indent=2) + "\n",
+    texts: dict[str, t.Any] = {
+        f"{service}.inspect.json": state,
         f"{service}.log": redact(read_log(client, identity, lines), secrets),
     }
     texts[f"{service}.processes.txt"] = redact(read_processes(client, identity), secrets)
@@ -119,7 +118,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     options = module.params
-    evidence: dict[str, str] = {}
+    evidence: dict[str, t.Any] = {}
     try:
         client = open_engine(options["docker_host"], options["docker_timeout"])
         for container in list_containers(client, options["project_name"]):

@@ -54,6 +54,13 @@ def test_texts_are_redacted(record: Record) -> None:
     assert not [file for file in record.folder.rglob("*") if file.is_file() and "hunter2" in file.read_text()]
 
 
+def test_data_stays_json_when_it_is_redacted(record: Record) -> None:
+    data = {"password_rejected": {"count": 1}, "password": "hunter2hunter2", "argv": ["--password=hunter2hunter2"]}
+    name = record.keep_evidence("observations.json", data)
+    kept = json.loads((record.folder / "evidence" / name).read_text())
+    assert kept == {"password_rejected": {"count": 1}, "password": "********", "argv": ["--password=********"]}
+
+
 def test_findings_are_brought_up_to_date_by_id(record: Record) -> None:
     record.merge_findings([{"id": "a", "status": "found"}, {"id": "b", "status": "found"}])
     record.merge_findings([{"id": "a", "status": "mended"}])
