@@ -12,7 +12,8 @@ project_label=com.docker.compose.project
 
 say() { printf '  stack: %s\n' "$*"; }
 die() { printf 'stack: %s\n' "$*" >&2; exit 1; }
-python=$(PATH=/usr/bin:$PATH command -v python3) || die "python3 is missing; install it."  # the system's own: a version shim costs 0.1 s a call
+# The system's own Python where there is one: a version manager's shim costs 0.1 s at each call.
+python=$(PATH=/usr/bin:$PATH command -v python3) || die "python3 is missing; install it."
 setting() { sed -n "s/^$1=//p" "$env_file" | tail -n 1; }
 compose=(docker compose --project-directory "$here" --project-name "$project" --env-file "$env_file"
   -f "$here/docker-compose.prod.yml" -f "$here/docker-compose.sandbox.yml")
@@ -97,8 +98,8 @@ seed() { docker exec -i "$project-api" python3 /app/seed.py; }
 start_and_prove() { # seconds
   docker ps -q --filter "label=$project_label=$project" --filter status=paused | xargs -r docker unpause >"$log" 2>&1 || return 1
   quietly timeout 120 "${compose[@]}" up -d --no-build --remove-orphans || return 1
-  "$python" "$here/wait_healthy.py" "$1" "$(setting SANDBOX_EDGE_PORT)" "$(setting SANDBOX_EDGE_TLS_PORT)" "$(setting SANDBOX_BACKEND_PORT)" \
-    "$(setting SANDBOX_SQUARE_PORT)" || return 1
+  "$python" "$here/wait_healthy.py" "$1" "$(setting SANDBOX_EDGE_PORT)" "$(setting SANDBOX_EDGE_TLS_PORT)" \
+    "$(setting SANDBOX_BACKEND_PORT)" "$(setting SANDBOX_SQUARE_PORT)" || return 1
   quietly takes_writes && quietly seed
 }
 
@@ -117,7 +118,8 @@ up() {
   fi
   if [ -z "$existed" ]; then
     say "starting postgres, backend, frontend, edge and square (about 10 s)"
-    start_and_prove 60 || die "the stack did not become healthy; what is missing is above, and 'docker ps -a' and 'docker logs NAME' tell more."
+    start_and_prove 60 ||
+      die "the stack did not become healthy; what is missing is above, and 'docker ps -a' and 'docker logs NAME' tell more."
   fi
   docker image prune -f --filter "label=$sources_label" >/dev/null  # what a rebuild replaced
   say "$project is up at http://127.0.0.1:$(setting SANDBOX_EDGE_PORT) (after $((SECONDS - start)) s)"
@@ -135,7 +137,8 @@ case "${1:-}" in
   up | down | seed) ;;
   *) die "usage: stack.sh up|down|seed" ;;
 esac
-docker version -f '{{.Server.Version}}' >/dev/null 2>&1 || die "no Docker engine answers; start one ('setup/engine.sh' can) and let this user reach it."
+docker version -f '{{.Server.Version}}' >/dev/null 2>&1 ||
+  die "no Docker engine answers; start one ('setup/engine.sh' can) and let this user reach it."
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 # One at a time in this checkout; whoever comes second waits, and then finds the work done.
