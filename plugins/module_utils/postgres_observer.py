@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,50 +14,23 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from . import database_login, docker_engine, env_file, postgres_catalog, postgres_errors, sessions, stack
+from . import database_login, docker_engine, postgres_catalog, postgres_errors, sessions, stack
 from .container_log import to_lines
 from .database_container import DEFAULT_DATA_DIRECTORY, DatabaseContainer
 from .engine_reader import ContainerGone, EngineReader
 from .errors import EngineForbidden, EngineUnreachable, IncidentError
 from .fingerprint import Fingerprints
+from .login_attempts import MAINTENANCE_DATABASE, Logins, settle
 from .password_login import Server, server_of
-from .postgres_errors import Answer
+from .recorded_passwords import BACKEND, CONTAINER, candidates, read_env_files
 from .redaction import redact
-
-BACKEND = "backend"
-ENV_FILE = "env_file"
-CONTAINER = "postgres_container"
-MAINTENANCE_DATABASE = "postgres"
 
 # Seconds that an observation may take beside one login that is not answered.
 TOTAL_BESIDE_LOGIN = 3.0
 # Seconds that reading the backend's log may take: some ten megabytes.
 LOG_SECONDS = 0.5
-# An answer's way back, in seconds, beyond what the server itself may take.
-MARGIN = 0.25
-POLL_SECONDS = 0.1
-# People keep a handful of copies of an env file; each one with another password costs a failed login in the server's log.
-MOST_COPIES = 5
-LARGEST_COPY = 64 * 1024
 # A backend that is created waits for a healthy database before it is started, and writes its first line then.
 FIRST_LINE_WITHIN = timedelta(minutes=5)
-
-
-class Candidate(NamedTuple):
-    """A password that is recorded somewhere, with the role and database for which it is."""
-
-    source: str
-    user: str
-    database: str
-    password: str
-
-
-class Attempt(NamedTuple):
-    """What a candidate met; no milliseconds when another one had already shown that the server cannot be reached."""
-
-    candidate: Candidate
-    answer: Answer
-    milliseconds: int | None
 
 
 class Containers(NamedTuple):
@@ -116,135 +90,6 @@ def read_containers(reader: EngineReader, options: Mapping[str, Any]) -> Contain
         return Containers(short, services, inspected(options["postgres_service"]), inspected(options["backend_service"]), None)
     except EngineUnreachable as error:
         return Containers([], {}, None, None, str(error))
-
-
-def read_env_files(path: Path) -> tuple[dict[str, str], dict[str, dict[str, str]], dict[str, str]]:
-    """The variables of the env file, those of its copies beside it by name, newest first, and why one could not be read."""
-    reasons: dict[str, str] = {}
-
-    def variables(one: Path, name: str) -> dict[str, str]:
-        try:
-            if one.stat().st_size > LARGEST_COPY:
-                raise IncidentError("it is too large for an env file; look at what it is")
-            return env_file.parse(one.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            reasons[name] = f"{one.name} could not be read ({getattr(error, 'strerror', None) or 'it is no text'})"
-        except IncidentError as error:
-            reasons[name] = f"{one.name} could not be read: {error}"
-        return {}
-
-    own = variables(path, ENV_FILE)
-    beside = [one for one in path.parent.glob(f"{path.name}?*") if one.is_file()] if path.parent.is_dir() else []
-    newest = sorted(beside, key=lambda one: one.stat().st_mtime, reverse=True)[:MOST_COPIES]
-    return own, {one.name: variables(one, one.name) for one in newest}, reasons
-
-
-def candidates(
-    server: Server, own: Mapping[str, str], copies: Mapping[str, Mapping[str, str]], backend: Mapping[str, str], postgres: Mapping[str, str]
-) -> list[Candidate]:
-    """The recorded passwords in the order in which they are tried: the application's own first."""
-    application = Candidate(
-        BACKEND, backend.get("DB_USER") or server.user, backend.get("DB_NAME") or server.database, backend.get("DB_PASSWORD", "")
-    )
-    others = [
-        Candidate(source, server.user, server.database, variables.get("POSTGRES_PASSWORD", ""))
-        for source, variables in ((ENV_FILE, own), (CONTAINER, postgres), *copies.items())
-    ]
-    return [one for one in (application, *others) if one.password]
-
-
-class Logins:
-    """The attempts to log in, each distinct one made once, and the session that came of them."""
-
-    def __init__(self, server: Server, deadline: float) -> None:
-        self._server = server
-        self._deadline = deadline
-        self.attempts: list[Attempt] = []
-        self.session: database_login.Session | None = None
-        self.session_database: str | None = None
-
-    def _open(self, candidate: Candidate, database: str, settings: dict[str, str], most: float | None = None) -> database_login.Session:
-        login = database_login.Login(self._server.host, self._server.port, candidate.user, database, candidate.password)
-        seconds = min(self._server.connect_timeout if most is None else most, max(self._deadline - time.monotonic(), MARGIN))
-        return database_login.Session(login, seconds, settings)
-
-    def _made(self, candidate: Candidate) -> Attempt | None:
-        """An attempt that answers for this candidate too."""
-        for made in self.attempts:
-            if made.candidate[1:] == candidate[1:]:
-                return made._replace(candidate=candidate)
-            if made.answer.kind in postgres_errors.NOT_REACHED:
-                return Attempt(candidate, made.answer, None)
-        return None
-
-    def attempt(self, candidate: Candidate) -> Attempt:
-        """Try one candidate; the first session that opens is kept for reading."""
-        made = self._made(candidate)
-        if made is None:
-            session = self._open(candidate, candidate.database, postgres_catalog.READ_SETTINGS)
-            made = Attempt(candidate, session.answer, session.milliseconds)
-            self._keep(session, candidate.database)
-        self.attempts.append(made)
-        return made
-
-    def _keep(self, session: database_login.Session, database: str) -> None:
-        if session.answer.kind == postgres_errors.OK and self.session is None:
-            self.session, self.session_database = session, database
-        else:
-            session.close()
-
-    def attempt_all(self, wanted: Sequence[Candidate]) -> None:
-        """Try what is recorded. Copies of the env file are of interest only where the application's own password is not accepted."""
-        for candidate in wanted:
-            own = candidate.source in (BACKEND, ENV_FILE, CONTAINER)
-            if own or not any(made.candidate.source == BACKEND and made.answer.password_taken for made in self.attempts):
-                self.attempt(candidate)
-        self._enter_another_database()
-
-    def _enter_another_database(self) -> None:
-        """Where one database refuses, the catalogue is read from another one of the same server."""
-        refused = [made.candidate for made in self.attempts if made.answer.kind in postgres_errors.ONE_DATABASE]
-        if self.session is None and refused:
-            self._keep(self._open(refused[0], MAINTENANCE_DATABASE, postgres_catalog.READ_SETTINGS), MAINTENANCE_DATABASE)
-
-    def write(self, user: str, database: str) -> database_login.Write | None:
-        """A write in a new session, as the application; None when no login as the application works."""
-        able = [
-            made.candidate for made in self.attempts if made.answer.kind == postgres_errors.OK and made.candidate[1:3] == (user, database)
-        ]
-        if not able:
-            return None
-        # No settings of ours: the role's and the database's own are what is tried.
-        session = self._open(able[0], database, {}, postgres_catalog.WRITE_TIMEOUT / 1000 + MARGIN)
-        try:
-            if session.answer.kind != postgres_errors.OK:
-                return database_login.Write(session.answer.kind, session.answer.sqlstate, session.answer.message, session.milliseconds)
-            return session.write()
-        finally:
-            session.close()
-
-    def close(self) -> None:
-        """End the session that was kept."""
-        if self.session is not None:
-            self.session.close()
-
-
-def settle(reader: EngineReader, identity: str, server: Server, candidate: Candidate, seconds: float) -> None:
-    """Wait until the server answers one way or the other, at most so long, and only while its container is not stopped or paused."""
-    deadline = time.monotonic() + seconds
-    while (left := deadline - time.monotonic()) > 0:
-        login = database_login.Login(server.host, server.port, candidate.user, candidate.database, candidate.password)
-        session = database_login.Session(login, min(left, server.connect_timeout))
-        session.close()
-        if session.answer.kind not in postgres_errors.PASSING:
-            return
-        try:
-            state = reader.inspect(identity)["State"]["Status"]
-        except (ContainerGone, EngineUnreachable):
-            return
-        if state not in ("running", "restarting"):
-            return
-        time.sleep(min(POLL_SECONDS, left))
 
 
 def catalog_over_tcp(logins: Logins, user: str, database: str) -> Catalog:
@@ -499,22 +344,20 @@ def _without_tcp(
         return catalog, Processes(reasons={"activity": catalog.reason})
     # A login that was not answered has used up its share: psql would hang at the same server.
     seconds = 1 if any(made.answer.kind == postgres_errors.TIMEOUT for made in logins.attempts) else 2
-    client = docker_engine.open_engine(options["docker_host"], min(options["docker_timeout"], 2))
     try:
-        state = containers.postgres["State"]["Status"]
-        container = DatabaseContainer(client, options["docker_host"], containers.postgres["Name"].lstrip("/"))
-        if state == "running":
-            inside = catalog_in_container(container, logins, server.user, *application, seconds)
-            if inside.found:
-                return inside, Processes()
-            catalog.reason += f"; {inside.reason}"
-        else:
-            catalog.reason += f"; the container is {state}"
-        return catalog, read_processes(container, state, environment.get("PGDATA") or DEFAULT_DATA_DIRECTORY)
+        with contextlib.closing(docker_engine.open_engine(options["docker_host"], min(options["docker_timeout"], 2))) as client:
+            state = containers.postgres["State"]["Status"]
+            container = DatabaseContainer(client, options["docker_host"], containers.postgres["Name"].lstrip("/"))
+            if state == "running":
+                inside = catalog_in_container(container, logins, server.user, *application, seconds)
+                if inside.found:
+                    return inside, Processes()
+                catalog.reason += f"; {inside.reason}"
+            else:
+                catalog.reason += f"; the container is {state}"
+            return catalog, read_processes(container, state, environment.get("PGDATA") or DEFAULT_DATA_DIRECTORY)
     except EngineUnreachable as error:
         return catalog, Processes(reasons={"activity": str(error)})
-    finally:
-        client.close()
 
 
 def _from_catalog(found: Mapping[str, Any], user: str, database: str, addresses: Mapping[str, sessions.Owner]) -> dict[str, Any]:
