@@ -43,7 +43,7 @@ def sign_in(service: Service, email: str, password: str) -> dict[str, Any]:
     token = jwt.encode(claims, service.settings.jwt_secret, algorithm="HS256")
     logs.info("Authentication success")
     shown = {"id": user["id"], "email": user["email"], "role": user["role"], "companyId": user["company_id"]}
-    return {"token": token, "user": shown}
+    return {"user": shown, "accessToken": token, "refreshToken": token}
 
 
 def current_user(service: Service) -> Row:

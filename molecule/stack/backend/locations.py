@@ -57,7 +57,7 @@ def _shown(row: Row) -> dict[str, Any]:
 
 
 def routes(service: Service) -> Blueprint:
-    """GET, POST /api/locations; PUT, DELETE /api/locations/ID; PUT /api/locations/ID/free."""
+    """GET, POST /api/locations; PUT, DELETE /api/locations/ID; PATCH /api/locations/ID/free."""
     blueprint = Blueprint("locations", __name__, url_prefix="/api/locations")
     pool = service.pool
 
@@ -105,7 +105,7 @@ def routes(service: Service) -> Blueprint:
     def delete(location: uuid.UUID) -> Response:
         return data(update(location, writer_company(), {"deleted_at": datetime.now(UTC)}))
 
-    @blueprint.put("/<uuid:location>/free")
+    @blueprint.patch("/<uuid:location>/free")
     def switch_free(location: uuid.UUID) -> Response:
         company = writer_company()
         free = _body().get("isFree")
