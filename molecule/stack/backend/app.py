@@ -57,21 +57,25 @@ class Handler(WSGIRequestHandler):
         """Nothing: see the application's own line."""
 
 
-def peer() -> str:
-    """The address of the connection, not of a forwarded header: the real application does not trust its proxy."""
-    return f"::ffff:{request.remote_addr}"
+def peer(service: Service) -> str:
+    """The address of the connection, not of a forwarded header: the real application does not trust its proxy.
+
+    In production nginx runs on the host, whose address here is Docker's gateway; the sandbox's nginx has one of its own.
+    """
+    address = service.settings.gateway_address if request.remote_addr == service.settings.edge_address else request.remote_addr
+    return f"::ffff:{address}"
 
 
 def limit(service: Service) -> Response | None:
     """The refusal for an address that called too often."""
     if not request.path.startswith("/api/") or request.path == "/api/health":
         return None
-    waits = [service.api_limit.count(peer())]
+    waits = [service.api_limit.count(peer(service))]
     if request.path == SIGN_IN:
-        waits.append(service.sign_in_limit.count(peer()))
+        waits.append(service.sign_in_limit.count(peer(service)))
     if not any(waits):
         return None
-    logs.warn(f"Rate limit exceeded for IP: {peer()}")
+    logs.warn(f"Rate limit exceeded for IP: {peer(service)}")
     answer = refusal(429, TOO_MANY)
     answer.headers["Retry-After"] = str(max(waits))
     return answer
@@ -80,7 +84,7 @@ def limit(service: Service) -> Response | None:
 def finish(service: Service, response: Response) -> Response:
     """Uncount a good sign-in, set the cross-origin headers, write the access line."""
     if request.path == SIGN_IN and response.status_code < 400:
-        service.sign_in_limit.take_back(peer())
+        service.sign_in_limit.take_back(peer(service))
     origin = request.headers.get("Origin")
     if origin in service.settings.allowed_origins:
         response.headers["Access-Control-Allow-Origin"] = origin
@@ -88,7 +92,7 @@ def finish(service: Service, response: Response) -> Response:
     when = datetime.now(UTC).strftime("%d/%b/%Y:%H:%M:%S +0000")
     line = f"{request.method} {request.full_path.removesuffix('?')} {request.environ['SERVER_PROTOCOL']}"
     referrer, agent = request.headers.get("Referer", "-"), request.headers.get("User-Agent", "-")
-    logs.info(f'{peer()} - - [{when}] "{line}" {response.status_code} {response.content_length or "-"} "{referrer}" "{agent}"')
+    logs.info(f'{peer(service)} - - [{when}] "{line}" {response.status_code} {response.content_length or "-"} "{referrer}" "{agent}"')
     return response
 
 
@@ -164,7 +168,7 @@ def main() -> None:
     pool = Pool(connect, crash)
     connect_database(pool)
     service = Service(settings, pool, RateLimit(settings.rate_limit), RateLimit(settings.sign_in_limit))
-    billing.run_daily(pool)
+    billing.run_daily(pool, settings.price_per_location)
     # All addresses of the container: only loopback of the host is published.
     server = make_server("0.0.0.0", settings.port, create_app(service), threaded=True, request_handler=Handler)  # noqa: S104
     threading.Thread(target=server.serve_forever, name="http", daemon=True).start()

@@ -5,7 +5,8 @@
 
 The amount is the number of billable locations (not free, not deleted) times the price. It is stored with the subscription, where
 only creating a location and its "free" switch bring it up to date. The run inserts one payment for each subscription due,
-each in a transaction of its own and without looking for an earlier one: run twice, it bills twice, as the real one does.
+each in a transaction of its own and without looking for an earlier one: run twice, it bills twice. It bills what is due, not what
+is stored.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def period_of(day: date) -> tuple[datetime, datetime]:
     return datetime.combine(first, time.min, UTC), datetime.combine(last, time(23, 59, 59), UTC)
 
 
-def run_billing(pool: Pool, as_of: date) -> int:
+def run_billing(pool: Pool, as_of: date, price: Decimal) -> int:
     """Bill every subscription whose day it is; give how many. A billing day that a month has not got is never billed in it."""
     start, end = period_of(as_of)
     due = pool.query(_DUE, (as_of.day,))
@@ -75,7 +76,7 @@ def run_billing(pool: Pool, as_of: date) -> int:
             (
                 subscription["id"],
                 subscription["company_id"],
-                subscription["monthly_amount"],
+                amount_due(subscription["billable"], price),
                 start,
                 end,
                 subscription["billable"],
@@ -87,7 +88,7 @@ def run_billing(pool: Pool, as_of: date) -> int:
     return len(due)
 
 
-def run_daily(pool: Pool, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+def run_daily(pool: Pool, price: Decimal, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
     """Start the scheduler: a thread that runs the billing every day at 02:00 UTC."""
 
     def wait_and_run() -> None:
@@ -98,7 +99,7 @@ def run_daily(pool: Pool, now: Callable[[], datetime] = lambda: datetime.now(UTC
                 following += timedelta(days=1)
             threading.Event().wait((following - moment).total_seconds())
             try:
-                run_billing(pool, following.date())
+                run_billing(pool, following.date(), price)
             except DatabaseError as failure:
                 logs.error(f"Monthly billing failed: {failure}")
 
@@ -120,7 +121,7 @@ def main() -> None:
         os._exit(1)
 
     try:
-        run_billing(Pool(connect, lost), day)
+        run_billing(Pool(connect, lost), day, settings.price_per_location)
     except DatabaseError as failure:
         lost(failure)
 

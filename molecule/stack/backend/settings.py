@@ -35,6 +35,8 @@ class Settings:
     sign_in_limit: int
     api_health_enabled: bool
     drill_switches: bool
+    edge_address: str
+    gateway_address: str
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str]) -> Settings:
@@ -61,4 +63,6 @@ class Settings:
             sign_in_limit=int(text("LOGIN_LIMIT_MAX", str(FAILED_SIGN_INS_PER_WINDOW))),
             api_health_enabled=text("API_HEALTH_ENABLED").lower() == "true",
             drill_switches=text("DRILL_SWITCHES") == "allowed",
+            edge_address=text("EDGE_ADDRESS"),
+            gateway_address=text("GATEWAY_ADDRESS"),
         )
