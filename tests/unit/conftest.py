@@ -8,7 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from ansible.plugins.loader import init_plugin_loader
+from hypothesis.configuration import set_hypothesis_home_dir
 
 CHECKOUT = Path(__file__).parents[2]
 
 init_plugin_loader([str(CHECKOUT / ".ansible" / "collections")])
+# Else a folder .hypothesis appears wherever the tests are started.
+set_hypothesis_home_dir(CHECKOUT / ".cache" / "hypothesis")
