@@ -123,7 +123,7 @@ def main() -> None:
         client = open_engine(options["docker_host"], options["docker_timeout"])
         for container in list_containers(client, options["project_name"]):
             service = service_of(container)
-            if service in options["services"]:
+            if service and service in options["services"]:
                 evidence.update(read_container(client, service, container["Id"], options["log_lines"]))
     except IncidentError as error:
         module.fail_json(msg=str(error), evidence=evidence)

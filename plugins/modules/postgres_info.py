@@ -118,7 +118,7 @@ postgres:
           description: Fingerprint of the password.
           type: str
     application:
-      description: The RV(postgres.application.host), C(port), C(user) and C(database) with which the backend's container was created.
+      description: The C(host), C(port), C(user) and C(database) with which the backend's container was created.
       type: dict
       sample: {host: postgres, port: "5432", user: circuit_sage_user, database: circuit_sage_db}
     password:

@@ -16,8 +16,9 @@ description:
   - Works from inside the database's container. By SQL through its local socket; where the server lets nobody in because its slots are
     full or the only superuser may not log in, by the signal that C(pg_terminate_backend) would send (C(pg_ctl kill TERM)), never by
     C(kill -9), which would make the server end every session.
-  - Only sessions of clients are ended, never the server's own processes. The connection options other than O(login_user) are accepted,
-    so that they can be given once for all modules, and not used.
+  - Only sessions of clients are ended, never the server's own processes.
+  - SQL is run as the env file's C(POSTGRES_USER), the superuser with which the database was set up. The connection options are accepted, so
+    that they can be given once for all modules, and not used.
 author: Circuit Sage contributors (@circuit-sage)
 extends_documentation_fragment:
   - circuit_sage.incident_response.stack
@@ -167,7 +168,8 @@ def end(options: dict[str, t.Any], check_mode: bool, result: dict[str, t.Any]) -
     rules = rules_of(options)
     if not wanted:
         return
-    user = options["login_user"] or server_of(options, variables_of(Path(options["project_src"]) / options["env_file"])).user
+    # The role that the database was set up with is its superuser, whichever role the application uses.
+    user = server_of({**options, "login_user": None}, variables_of(Path(options["project_src"]) / options["env_file"])).user
     with contextlib.closing(open_engine(options["docker_host"], options["docker_timeout"])) as client:
         container = DatabaseContainer(client, options["docker_host"], running_container(client, options))
         ways = (session_ender.BySql(container, user), session_ender.BySignal(container))
