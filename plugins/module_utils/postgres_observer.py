@@ -21,7 +21,7 @@ from .engine_reader import ContainerGone, EngineReader
 from .errors import EngineForbidden, EngineUnreachable, IncidentError
 from .fingerprint import Fingerprints
 from .login_attempts import MAINTENANCE_DATABASE, Logins, settle
-from .password_login import Server, server_of
+from .password_login import server_of
 from .recorded_passwords import BACKEND, CONTAINER, candidates, read_env_files
 from .redaction import redact
 
@@ -117,13 +117,15 @@ def _content(ask: Callable[[], dict[str, Any]]) -> tuple[dict[str, int] | None, 
         return None, f"the rows could not be counted ({error})"
 
 
-def catalog_in_container(container: DatabaseContainer, logins: Logins, login_user: str, user: str, database: str, seconds: int) -> Catalog:
+def catalog_in_container(
+    container: DatabaseContainer, logins: Logins, administrator: str, user: str, database: str, seconds: int
+) -> Catalog:
     """The same through the container's own socket, where no password is asked for."""
     refused = any(made.answer.kind in postgres_errors.ONE_DATABASE and made.candidate.database == database for made in logins.attempts)
     reasons = []
     for one in (MAINTENANCE_DATABASE,) if refused else (database, MAINTENANCE_DATABASE):
         try:
-            found = container.ask(login_user, one, postgres_catalog.catalog_sql(user, database), seconds)
+            found = container.ask(administrator, one, postgres_catalog.catalog_sql(user, database), seconds)
         except IncidentError as error:
             reasons.append(str(error))
             # Another database helps only where it was this one that refused.
@@ -133,7 +135,7 @@ def catalog_in_container(container: DatabaseContainer, logins: Logins, login_use
         catalog = Catalog("container", found)
         if one == database:
             catalog.content, catalog.content_reason = _content(
-                lambda: container.ask(login_user, database, postgres_catalog.content_sql(), seconds)
+                lambda: container.ask(administrator, database, postgres_catalog.content_sql(), seconds)
             )
         return catalog
     return Catalog(reason=reasons[-1])
@@ -225,6 +227,22 @@ def _write(write: database_login.Write | None, secrets: Secrets) -> dict[str, An
     }
 
 
+@dataclass
+class Scene:
+    """What an observation works on: the stack as the engine tells it, the logins, and who the application is."""
+
+    options: Mapping[str, Any]
+    reader: EngineReader
+    containers: Containers
+    environments: Mapping[str, Mapping[str, str]]
+    logins: Logins
+    administrator: str
+    user: str
+    database: str
+    secrets: Secrets
+    unknown: dict[str, str] = field(default_factory=dict)
+
+
 def observe(options: Mapping[str, Any]) -> dict[str, Any]:
     """The whole observation. Raises IncidentError for input that is wrong; what is broken is part of what is observed."""
     try:
@@ -241,82 +259,74 @@ def observe(options: Mapping[str, Any]) -> dict[str, Any]:
     wanted = candidates(server, own, copies, environments[BACKEND], environments[CONTAINER])
     if options["wait"] and wanted and containers.postgres:
         settle(reader, containers.postgres["Id"], server, wanted[0], options["wait"])
-    logins = Logins(server, time.monotonic() + server.connect_timeout + TOTAL_BESIDE_LOGIN)
+    scene = Scene(
+        options,
+        reader,
+        containers,
+        environments,
+        Logins(server, time.monotonic() + server.connect_timeout + TOTAL_BESIDE_LOGIN),
+        # The role that the database was set up with is its superuser, whichever role the application uses.
+        environments[CONTAINER].get("POSTGRES_USER") or server_of({**options, "login_user": None}, own).user,
+        environments[BACKEND].get("DB_USER") or server.user,
+        environments[BACKEND].get("DB_NAME") or server.database,
+        Secrets(one.password for one in wanted),
+        {f"password.{source}": reason for source, reason in unreadable.items()},
+    )
     try:
-        logins.attempt_all(wanted)
-        result = _gather(options, reader, containers, logins, server, environments, pattern, Secrets(one.password for one in wanted))
+        scene.logins.attempt_all(wanted)
+        return _gather(scene, pattern)
     finally:
-        logins.close()
-    result["unknown"].update({f"password.{source}": reason for source, reason in unreadable.items()})
-    return result
+        scene.logins.close()
 
 
-def _gather(
-    options: Mapping[str, Any],
-    reader: EngineReader,
-    containers: Containers,
-    logins: Logins,
-    server: Server,
-    environments: Mapping[str, Mapping[str, str]],
-    pattern: re.Pattern[str],
-    secrets: Secrets,
-) -> dict[str, Any]:
+def _gather(scene: Scene, pattern: re.Pattern[str]) -> dict[str, Any]:
     """Everything after the attempts."""
-    user = environments[BACKEND].get("DB_USER") or server.user
-    database = environments[BACKEND].get("DB_NAME") or server.database
-    attempts = _attempts(logins, secrets)
-    unknown: dict[str, str] = {}
-    catalog = catalog_over_tcp(logins, user, database)
-    processes = Processes()
+    attempts = _attempts(scene.logins, scene.secrets)
+    catalog, processes = catalog_over_tcp(scene.logins, scene.user, scene.database), Processes()
     if catalog.found is None:
-        catalog, processes = _without_tcp(options, containers, logins, server, (user, database), environments[CONTAINER], catalog)
-    addresses = sessions.owners(containers.short, containers.services)
-    parts = (
-        _from_catalog(catalog.found, user, database, addresses)
-        if catalog.found
-        else _from_processes(processes, logins, user, database, addresses)
-    )
-    if catalog.found is None:
-        unknown.update(dict.fromkeys(("server", "role", "database", "blockers"), catalog.reason))
-        unknown.update(processes.reasons)
-        if processes.sessions is not None:
-            unknown["activity.holders"] = "only the titles of the processes could be read: application and times are not in them"
+        catalog, processes = _without_tcp(scene, catalog)
+    parts = _from_catalog(scene, catalog.found) if catalog.found else _from_processes(scene, processes, catalog.reason)
     if catalog.content is None:
-        unknown["content"] = catalog.content_reason or catalog.reason or f"the database {database} lets nobody in"
-    write = logins.write(user, database)
+        scene.unknown["content"] = catalog.content_reason or catalog.reason or f"the database {scene.database} lets nobody in"
+    write = scene.logins.write(scene.user, scene.database)
     if write is None:
-        unknown["write"] = "no login over TCP as the application works"
-    connected, reason = (None, containers.error) if containers.error else backend_history(reader, containers.backend, pattern)
-    if connected is None:
-        unknown["password.backend_connected_before"] = str(reason)
-    initialised = postgres_catalog.initialised_with(
-        containers.postgres["Created"] if containers.postgres else None, parts["server"]["system_identifier"]
-    )
-    if initialised is None:
-        unknown["password.initialised_with_recorded"] = containers.error or catalog.reason or "the database has no container"
-    accepted = next((made.answer.password_taken for made in logins.attempts if made.candidate.source == BACKEND), None)
-    if accepted is None:
-        unknown["password.backend_accepted"] = _why_not_judged(logins, containers)
+        scene.unknown["write"] = "no login over TCP as the application works"
+    environment = scene.environments[BACKEND]
     return {
         "via": catalog.via,
         "error": _error(attempts),
         "attempts": attempts,
         "application": {
-            "host": environments[BACKEND].get("DB_HOST"),
-            "port": environments[BACKEND].get("DB_PORT"),
-            "user": user,
-            "database": database,
+            "host": environment.get("DB_HOST"),
+            "port": environment.get("DB_PORT"),
+            "user": scene.user,
+            "database": scene.database,
         },
-        "password": {
-            "backend_accepted": accepted,
-            "accepted_sources": [made.candidate.source for made in logins.attempts if made.answer.password_taken],
-            "backend_connected_before": connected,
-            "initialised_with_recorded": initialised,
-        },
+        "password": _password(scene, pattern, parts["server"]["system_identifier"], catalog.reason),
         **parts,
-        "write": _write(write, secrets),
+        "write": _write(write, scene.secrets),
         "content": catalog.content,
-        "unknown": {name: str(secrets.out_of(text)) for name, text in unknown.items()},
+        "unknown": {name: str(scene.secrets.out_of(text)) for name, text in scene.unknown.items()},
+    }
+
+
+def _password(scene: Scene, pattern: re.Pattern[str], identifier: str | None, reason: str) -> dict[str, Any]:
+    """Whether the application's password is right, and whether it ever was."""
+    containers = scene.containers
+    accepted = next((made.answer.password_taken for made in scene.logins.attempts if made.candidate.source == BACKEND), None)
+    if accepted is None:
+        scene.unknown["password.backend_accepted"] = _why_not_judged(scene.logins, containers)
+    connected, why = (None, containers.error) if containers.error else backend_history(scene.reader, containers.backend, pattern)
+    if connected is None:
+        scene.unknown["password.backend_connected_before"] = str(why)
+    initialised = postgres_catalog.initialised_with(containers.postgres["Created"] if containers.postgres else None, identifier)
+    if initialised is None:
+        scene.unknown["password.initialised_with_recorded"] = containers.error or reason or "the database has no container"
+    return {
+        "backend_accepted": accepted,
+        "accepted_sources": [made.candidate.source for made in scene.logins.attempts if made.answer.password_taken],
+        "backend_connected_before": connected,
+        "initialised_with_recorded": initialised,
     }
 
 
@@ -329,64 +339,59 @@ def _why_not_judged(logins: Logins, containers: Containers) -> str:
     return f"the server did not come to look at the password ({own.message})"
 
 
-def _without_tcp(
-    options: Mapping[str, Any],
-    containers: Containers,
-    logins: Logins,
-    server: Server,
-    application: tuple[str, str],
-    environment: Mapping[str, str],
-    catalog: Catalog,
-) -> tuple[Catalog, Processes]:
+def _without_tcp(scene: Scene, catalog: Catalog) -> tuple[Catalog, Processes]:
     """What the database's container tells when no login over TCP can."""
-    if containers.postgres is None:
-        catalog.reason += "; " + (containers.error or "the database has no container")
+    postgres, options = scene.containers.postgres, scene.options
+    if postgres is None:
+        catalog.reason += "; " + (scene.containers.error or "the database has no container")
         return catalog, Processes(reasons={"activity": catalog.reason})
     # A login that was not answered has used up its share: psql would hang at the same server.
-    seconds = 1 if any(made.answer.kind == postgres_errors.TIMEOUT for made in logins.attempts) else 2
+    seconds = 1 if any(made.answer.kind == postgres_errors.TIMEOUT for made in scene.logins.attempts) else 2
     try:
         with contextlib.closing(docker_engine.open_engine(options["docker_host"], min(options["docker_timeout"], 2))) as client:
-            state = containers.postgres["State"]["Status"]
-            container = DatabaseContainer(client, options["docker_host"], containers.postgres["Name"].lstrip("/"))
+            state = postgres["State"]["Status"]
+            container = DatabaseContainer(client, options["docker_host"], postgres["Name"].lstrip("/"))
             if state == "running":
-                inside = catalog_in_container(container, logins, server.user, *application, seconds)
+                inside = catalog_in_container(container, scene.logins, scene.administrator, scene.user, scene.database, seconds)
                 if inside.found:
                     return inside, Processes()
                 catalog.reason += f"; {inside.reason}"
             else:
                 catalog.reason += f"; the container is {state}"
-            return catalog, read_processes(container, state, environment.get("PGDATA") or DEFAULT_DATA_DIRECTORY)
+            return catalog, read_processes(container, state, scene.environments[CONTAINER].get("PGDATA") or DEFAULT_DATA_DIRECTORY)
     except EngineUnreachable as error:
         return catalog, Processes(reasons={"activity": str(error)})
 
 
-def _from_catalog(found: Mapping[str, Any], user: str, database: str, addresses: Mapping[str, sessions.Owner]) -> dict[str, Any]:
+def _from_catalog(scene: Scene, found: Mapping[str, Any]) -> dict[str, Any]:
+    addresses = sessions.owners(scene.containers.short, scene.containers.services)
     server = postgres_catalog.describe_server(found)
     return {
         "server": server,
-        "role": postgres_catalog.describe_role(user, found),
-        "database": postgres_catalog.describe_database(database, found),
+        "role": postgres_catalog.describe_role(scene.user, found),
+        "database": postgres_catalog.describe_database(scene.database, found),
         "activity": sessions.activity(found["sessions"] or [], addresses, server["max_connections"]),
         "blockers": sessions.blockers(found, addresses),
     }
 
 
-def _from_processes(
-    processes: Processes, logins: Logins, user: str, database: str, addresses: Mapping[str, sessions.Owner]
-) -> dict[str, Any]:
+def _from_processes(scene: Scene, processes: Processes, reason: str) -> dict[str, Any]:
     server = postgres_catalog.unknown_server()
     if processes.identifier is not None:
         server["system_identifier"] = processes.identifier
         server["initialised_at"] = postgres_catalog.iso(postgres_catalog.initialised_at(processes.identifier))
-    role, base = postgres_catalog.unknown_role(user), postgres_catalog.unknown_database(database)
+    role, database = postgres_catalog.unknown_role(scene.user), postgres_catalog.unknown_database(scene.database)
     activity: dict[str, Any] = {"total": None, "slots_left": None, "holders": None}
+    scene.unknown.update(dict.fromkeys(("server", "role", "database", "blockers"), reason))
+    scene.unknown.update(processes.reasons)
     if processes.sessions is not None:
-        activity = sessions.activity(processes.sessions, addresses, None)
-    for made in logins.attempts:
-        if made.candidate[1:3] == (user, database):
+        activity = sessions.activity(processes.sessions, sessions.owners(scene.containers.short, scene.containers.services), None)
+        scene.unknown["activity.holders"] = "only the titles of the processes could be read: application and times are not in them"
+    for made in scene.logins.attempts:
+        if made.candidate[1:3] == (scene.user, scene.database):
             told = postgres_catalog.told_by_refusal(made.answer.kind)
             role.update(told[0])
-            base.update(told[1])
+            database.update(told[1])
             if made.answer.kind == postgres_errors.TOO_MANY_CONNECTIONS and made.answer.password_taken is None:
                 activity["slots_left"] = 0
-    return {"server": server, "role": role, "database": base, "activity": activity, "blockers": None}
+    return {"server": server, "role": role, "database": database, "activity": activity, "blockers": None}
