@@ -46,8 +46,10 @@ def check(role: str, causes: list[Mapping], words: dict[str, Mapping]) -> None:
     """Raise when a cause has no words, when words have no cause, or when words lack a key."""
     place = f"docs/runbooks/{role}.yml"
     names = {cause["id"] for cause in causes}
-    for name in sorted(names ^ set(words)):
-        raise RunbookError(f"{place} lacks the cause {name}; add it" if name in names else f"{place} has {name}, which is no cause; remove it")
+    for name in sorted(names - set(words)):
+        raise RunbookError(f"{place} lacks the cause {name}; say there what a person sees and what is done")
+    for name in sorted(set(words) - names):
+        raise RunbookError(f"{place} has {name}, which is no cause of the role {role}; remove it")
     for name, entry in words.items():
         if missing := [key for key in REQUIRED if key not in entry]:
             raise RunbookError(f"{place}: {name} lacks {', '.join(missing)}; add it")

@@ -26,7 +26,16 @@ MARGIN, TITLE_BAR = 18, 34
 
 # The panel is dark in light and dark surroundings alike, as most terminals are; each colour is readable on it.
 BACKGROUND, BORDER, PLAIN = "#161b22", "#3d444d", "#d1d7e0"
-COLOURS = {"30": "#8b949e", "31": "#ff7b72", "32": "#56d364", "33": "#e3b341", "34": "#79c0ff", "35": "#d2a8ff", "36": "#56d4dd", "37": "#f0f6fc"}
+COLOURS = {
+    "30": "#8b949e",
+    "31": "#ff7b72",
+    "32": "#56d364",
+    "33": "#e3b341",
+    "34": "#79c0ff",
+    "35": "#d2a8ff",
+    "36": "#56d4dd",
+    "37": "#f0f6fc",
+}
 ESCAPE = re.compile(r"\x1b\[([0-9;]*)m")
 
 
