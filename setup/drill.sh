@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# The drill: a healthy sandbox loses its database, db_failure.yml brings it back, and the report and the service's own answers prove it.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+env_file=molecule/stack/.env.production
+headline() { printf '\n── %s\n' "$*"; }
+die() { printf 'drill: %s\n' "$*" >&2; exit 1; }
+setting() { sed -n "s/^$1=//p" "$env_file" | tail -n 1; }
+
+headline "A disposable Circuit Sage"
+molecule/stack/stack.sh up
+
+headline "Its database is stopped"
+.venv/bin/python molecule/stack/fault.py inject postgres_stopped
+printf '  the backend cannot reach PostgreSQL any more\n'
+
+headline "ansible-playbook playbooks/db_failure.yml"
+status=0
+.venv/bin/ansible-playbook playbooks/db_failure.yml || status=$?
+
+if [ -f incidents/latest/report.md ]; then
+  headline "The report: incidents/latest/report.md"
+  cat incidents/latest/report.md
+fi
+[ "$status" = 0 ] || die "the playbook did not mend it (status $status), its account above says why; 'make stack' makes the stack anew."
+
+headline "The proof"
+.venv/bin/python molecule/stack/wait_healthy.py 5 "$(setting SANDBOX_EDGE_PORT)" "$(setting SANDBOX_EDGE_TLS_PORT)" \
+  "$(setting SANDBOX_BACKEND_PORT)" "$(setting SANDBOX_SQUARE_PORT)" || die "the playbook ended well, but the service does not answer."
+printf '  the backend is healthy, and the API and the pages answer through the edge at http://127.0.0.1:%s\n' "$(setting SANDBOX_EDGE_PORT)"
+printf "  the stack goes on running; 'make stack-down' removes it\n"

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# The scenarios on the sandbox: all of them, or the one in SCENARIO. The stack is made first, so that its progress can be seen; the
+# scenario `default` finds it, and removes it at the end.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+export PATH="$PWD/.venv/bin:$PATH" ANSIBLE_CONFIG=$PWD/ansible.cfg
+export MOLECULE_GLOB='molecule/*/molecule.yml' MOLECULE_EPHEMERAL_DIRECTORY=$PWD/.cache/molecule
+# What a killed run remembers of its stack is not true any more.
+rm -rf "$MOLECULE_EPHEMERAL_DIRECTORY"
+molecule/stack/stack.sh up
+if [ -n "${SCENARIO:-}" ]; then
+  exec molecule test --scenario-name "$SCENARIO"
+else
+  exec molecule test --all
+fi

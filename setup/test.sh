@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# All checks in order, up to the first that fails. Ends with no container, network, volume or process of this run left, however it ends,
+# and begins with the removal of what a killed run left. The mark in CIRCUIT_SAGE_TEST_RUN, which every process of a run inherits, tells
+# whose a process is.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
+
+project=${SANDBOX_PROJECT:-circuit-sage-sandbox}
+steps=(lint unit sanity importer molecule)
+
+die() { printf 'test: %s\n' "$*" >&2; exit 1; }
+headline() { printf '\n── %s\n' "$*"; }
+born() { awk '{ print $22 }' "/proc/$1/stat" 2>/dev/null; }
+mark_of() { tr '\0' '\n' 2>/dev/null <"/proc/$1/environ" | sed -n 's/^CIRCUIT_SAGE_TEST_RUN=//p'; }
+marked_processes() { grep -lsz '^CIRCUIT_SAGE_TEST_RUN=' /proc/[0-9]*/environ | cut -d / -f 3; }
+
+# Ends the processes with this mark but not this one; those that do not go within 5 s are killed.
+end_processes() { # mark
+  local pid signal
+  local -a pids
+  for signal in TERM KILL; do
+    for _ in $(seq 50); do
+      pids=()
+      for pid in $(marked_processes); do
+        if [ "$pid" != $$ ] && [ "$pid" != "$BASHPID" ] && [ "$(mark_of "$pid")" = "$1" ]; then pids+=("$pid"); fi
+      done
+      [ ${#pids[@]} -gt 0 ] || return 0
+      kill -"$signal" "${pids[@]}" 2>/dev/null
+      sleep 0.1
+    done
+  done
+}
+
+# What a killed run of this stack left. A run that is alive keeps the stack to itself.
+end_killed_runs() {
+  local pid mark name owner start
+  for pid in $(marked_processes); do
+    mark=$(mark_of "$pid")
+    read -r name owner start <<<"$mark"
+    [ "$name" = "$project" ] || continue
+    if [ "$(born "$owner")" = "$start" ]; then
+      die "another 'make test' (process $owner) is at work on the stack $project; wait for it, or set SANDBOX_PROJECT and its ports."
+    fi
+    printf '  ending process %s of a run that was killed\n' "$pid"
+    end_processes "$mark"
+  done
+}
+
+clean_up() {
+  local status=$?
+  trap - EXIT INT TERM HUP
+  end_processes "$CIRCUIT_SAGE_TEST_RUN"
+  if setup/engine.sh answers; then molecule/stack/stack.sh down || status=1; fi
+  setup/engine.sh release || status=1
+  exit "$status"
+}
+
+end_killed_runs
+CIRCUIT_SAGE_TEST_RUN="$project $$ $(born $$)"
+export CIRCUIT_SAGE_TEST_RUN
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+if setup/engine.sh answers; then molecule/stack/stack.sh down; fi
+
+summary=()
+for step in "${steps[@]}"; do
+  headline "$step: $("${MAKE:-make}" --no-print-directory describe-"$step")"
+  start=$SECONDS
+  # In the background, so that a signal to this script is heard at once.
+  "${MAKE:-make}" --no-print-directory "$step" &
+  if ! wait $!; then
+    printf '\n%s\n' "${summary[@]}"
+    die "$step failed after $((SECONDS - start)) s; 'make $step' runs it alone."
+  fi
+  summary+=("$(printf '  %-10s passed in %s s' "$step" "$((SECONDS - start))")")
+  printf '%s\n' "${summary[-1]}"
+done
+
+headline "all checks passed in $SECONDS s"
+printf '%s\n' "${summary[@]}"
