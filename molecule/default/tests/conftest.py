@@ -42,7 +42,6 @@ from __future__ import annotations
 
 import os
 import sys
-import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
@@ -50,7 +49,6 @@ from typing import Any
 
 import pytest
 import testinfra
-import urllib3
 
 sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode does not: for the module beside this file
 
@@ -80,6 +78,7 @@ BESIDE_THE_HANGING_REQUEST = (
 AFTERWARDS = (
     "test_postgres_stopped_pool_empty",
     "test_crash",
+    "test_stop_signal",
     "test_rate_limits",
     "test_restart_does_not_help",
     "test_network",
@@ -112,8 +111,6 @@ def settings() -> Settings:
 @pytest.fixture(scope="session")
 def untouched(settings: Settings) -> Iterator[CircuitSage]:
     """The system, healthy and with fresh rate limits; healthy again when everything is over."""
-    urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-    warnings.filterwarnings("ignore", category=ResourceWarning)
     if not settings.env_file.exists():
         pytest.exit(f"there is no {settings.env_file}; start the sandbox (make stack) or set CIRCUIT_SAGE_PROJECT_SRC", returncode=2)
     system = CircuitSage(settings)

@@ -93,7 +93,7 @@ class TestStopped:
         """Docker starts it again and again, waiting longer each time."""
         eventually(lambda: len(pauses(system, stopped.mark)) >= 5, 40, "five restarts")
         found = pauses(system, stopped.mark)
-        assert found[4] > 2 * found[0]
+        assert max(found[3:]) > min(found[:2]) + 0.8  # seconds: Docker waits 0.1, 0.2, 0.4, 0.8, 1.6
         assert system.restarts("backend") >= stopped.restarts + 5
 
     def test_words_of_a_failed_start(self, system: CircuitSage, stopped: Crash) -> None:

@@ -52,6 +52,7 @@ def test_pages_come_from_the_frontend(system: CircuitSage) -> None:
     assert through.text == direct.text
 
 
+@pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
 def test_tls(system: CircuitSage) -> None:
     """The same site, encrypted."""
     assert system.ask("GET", system.settings.edge_tls_url + "/").status == 200

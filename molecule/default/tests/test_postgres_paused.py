@@ -32,7 +32,9 @@ def paused(system: CircuitSage) -> Iterator[Paused]:
     idle = len(eventually(lambda: system.application_sessions("idle"), 2, "the backend has an idle connection"))
     mark = now()
     system.docker.api.pause(name)
-    yield Paused(mark, life, [system.later(system.health, timeout=40) for _ in range(idle + 1)])
+    made = Paused(mark, life, [system.later(system.health, timeout=40) for _ in range(idle + 1)])
+    eventually(lambda: any(request.done() for request in made.requests), 4, "one of the requests is answered")
+    yield made
     if system.state("postgres") == "paused":
         system.docker.api.unpause(name)
     system.prove_health()
@@ -40,8 +42,7 @@ def paused(system: CircuitSage) -> Iterator[Paused]:
 
 def test_what_needs_a_connection_fails_after_two_seconds(system: CircuitSage, paused: Paused) -> None:
     """503, and the text that goes with it; what had a connection has no answer yet."""
-    answered = eventually(lambda: [request for request in paused.requests if request.done()], 4, "one of the requests is answered")
-    reply = answered[0].result()
+    reply = next(request for request in paused.requests if request.done()).result()
     assert reply.status == 503
     assert 1.8 < reply.seconds < 2.8
     eventually(
