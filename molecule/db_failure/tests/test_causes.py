@@ -1,0 +1,142 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every fault of extensions/drill/faults: named with `--check`, which leaves it; mended and proven; left alone by the second run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import yaml
+from playbook import Player, Run
+from sandbox import CHECKOUT, Sandbox, Snapshot, faults, known_faults
+
+CAUSES = yaml.safe_load((CHECKOUT / "roles/db_failure/vars/main/causes.yml").read_text(encoding="utf-8"))["__db_failure_causes"]
+
+
+@dataclass(frozen=True)
+class Story:
+    """One fault from its beginning to the run after its end."""
+
+    expect: dict[str, Any]
+    broken: Snapshot
+    checked: Run
+    after_check: Snapshot
+    still_bites: bool
+    mended: Run
+    after: Snapshot
+    healthy: bool
+    again: Run
+    after_again: Snapshot
+
+    @property
+    def cause(self) -> str:
+        """The cause that the fault is."""
+        return str(self.expect["cause"])
+
+
+@pytest.fixture(scope="module", params=known_faults("db_failure"))
+def story(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    """The fault, a run with --check, a real run, another run: once for all tests of this fault."""
+    fault = request.param
+    player = Player(tmp_path_factory.mktemp(fault) / "records")
+    with sandbox.fault(fault):
+        broken = sandbox.snapshot()
+        checked = player.play("--check", "-v")
+        after_check, still_bites = sandbox.snapshot(), sandbox.bites(fault)
+        mended = player.play("-v")
+        healthy, after = sandbox.is_healthy(), sandbox.snapshot()
+        again = player.play("-v")
+        yield Story(
+            faults.load(fault)["expect"], broken, checked, after_check, still_bites, mended, after, healthy, again, sandbox.snapshot()
+        )
+
+
+def failed_with(run: Run) -> str:
+    """What to look at when an assertion about a run fails."""
+    return f"{' '.join(run.command)} ended with {run.status}\n{run.output}"
+
+
+def test_check_names_cause_and_plan(story: Story) -> None:
+    """--check makes the whole diagnosis: the right cause first, the plan named."""
+    record = story.checked.record
+    assert story.checked.status == 0, failed_with(story.checked)
+    assert record.outcome == "diagnosed"
+    assert record.causes[0] == story.cause
+    remedy = next(cause["remedy"] for cause in CAUSES if cause["id"] == story.cause)
+    assert record.events("plan")[0].startswith(f"{remedy} ("), record.content["timeline"]
+    assert story.cause in story.checked.stdout
+    assert remedy in story.checked.stdout
+
+
+def test_check_changes_nothing(story: Story) -> None:
+    """Containers, files, database and volumes are as the fault left them, and it still bites."""
+    assert story.after_check.changes_since(story.broken) == {}
+    assert story.still_bites
+    assert story.checked.changed == 0
+    assert story.checked.record.content["changes"] == []
+
+
+def test_run_resolves(story: Story) -> None:
+    """The cause comes first; what the run did, it says; the service serves at the very moment the run ends."""
+    record = story.mended.record
+    assert story.mended.status == 0, failed_with(story.mended)
+    assert record.outcome == story.expect["outcome"]
+    assert record.causes[0] == story.cause
+    assert {finding["status"] for finding in record.content["findings"]} == {"mended"}
+    assert record.content["changes"]
+    assert all(change["component"] and change["action"] and change["undo"] for change in record.content["changes"])
+    assert story.mended.changed > 0
+    assert story.healthy
+
+
+def test_only_what_is_broken_is_touched(story: Story) -> None:
+    """`expect.touches` names the only components that may be different, `expect.restarts` the only containers with a new life."""
+    changes = story.after.changes_since(story.broken)
+    touches = set(story.expect["touches"])
+    assert changes.keys() <= touches | ({"database"} if "postgres" in touches else set()), changes
+    restarted = {
+        name
+        for name, container in story.after.containers.items()
+        if name not in story.broken.containers or container.started_at != story.broken.containers[name].started_at
+    }
+    assert restarted <= set(story.expect.get("restarts", [])), changes
+
+
+def test_writes_and_rows(story: Story, sandbox: Sandbox, seeded_rows: str) -> None:
+    """A row goes through nginx, the backend and its pool into the database, and all that was seeded is there unchanged."""
+    sandbox.prove_write()
+    assert sandbox.rows() == seeded_rows
+
+
+def test_lock_is_given_back(story: Story, sandbox: Sandbox) -> None:
+    """Nobody has to wait for its expiry."""
+    assert story.mended.status == 0
+    assert not sandbox.lock_file.exists()
+
+
+def test_record(story: Story) -> None:
+    """Private, with evidence that is proven by its checksums, and a report that names the cause."""
+    record = story.mended.record
+    assert record.wrong_modes() == []
+    names = record.evidence()
+    assert "observations.json" in names
+    assert any("postgres" in name for name in names), names
+    assert any("backend" in name for name in names), names
+    title = next(cause["title"] for cause in CAUSES if cause["id"] == story.cause)
+    assert story.cause in record.report
+    assert title in record.report
+    assert "Resolved" in record.report
+    assert record.events("opened")
+    assert record.events("resolved")
+
+
+def test_second_run_leaves_it_alone(story: Story) -> None:
+    """Healthy: no change by its own count, and none to be seen."""
+    assert story.again.status == 0, failed_with(story.again)
+    assert story.again.record.outcome == "healthy"
+    assert story.again.changed == 0
+    assert story.after_again.changes_since(story.after) == {}
