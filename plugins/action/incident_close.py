@@ -39,14 +39,12 @@ class ActionModule(ActionBase):
                 "failure": {"type": "str"},
             }
         )
-        incident = (task_vars or {}).get("circuit_sage_incident")
-        if not incident:
-            return {**result, "failed": True, "msg": "no incident is open on this host; run the role open_incident first"}
         options = diagnosis.plain(options)
         try:
+            record = Record.current(task_vars)
+            incident = (task_vars or {})["circuit_sage_incident"]
             if incident["lock"]:
                 self._give_back(incident["lock"], incident["id"])
-            record = Record.load(incident["folder"])
             record.merge_findings(options["findings"])
             end = self._judge(record, incident, options)
         except IncidentError as error:

@@ -21,16 +21,13 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Return the names of the files that were written."""
         result: dict[str, t.Any] = super().run(tmp, task_vars)
-        incident = (task_vars or {}).get("circuit_sage_incident")
-        if not incident:
-            return {**result, "failed": True, "msg": "no incident is open on this host; run the role open_incident first"}
-        answer = self._execute_module(
-            module_name="circuit_sage.incident_response.evidence_info", module_args=dict(self._task.args), task_vars=task_vars
-        )
-        if answer.get("failed"):
-            return {**result, "failed": True, "msg": f"the evidence could not be read: {answer.get('msg')}"}
         try:
-            record = Record.load(incident["folder"])
+            record = Record.current(task_vars)
+            answer = self._execute_module(
+                module_name="circuit_sage.incident_response.evidence_info", module_args=dict(self._task.args), task_vars=task_vars
+            )
+            if answer.get("failed"):
+                raise IncidentError(f"the evidence could not be read: {answer.get('msg')}")
             kept = [record.keep_evidence(name, content) for name, content in sorted(answer["evidence"].items())]
             entry = record.event("kept", f"evidence of {', '.join(self._task.args['services'])}: {len(kept)} files")
         except IncidentError as error:

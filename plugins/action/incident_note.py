@@ -46,11 +46,8 @@ class ActionModule(ActionBase):
                 "evidence": {"type": "dict", "default": {}},
             }
         )
-        incident = (task_vars or {}).get("circuit_sage_incident")
-        if not incident:
-            return {**result, "failed": True, "msg": "no incident is open on this host; run the role open_incident first"}
         try:
-            record = Record.load(incident["folder"])
+            record = Record.current(task_vars)
             kept = [record.keep_evidence(name, content) for name, content in plain(options["evidence"]).items()]
             record.merge_findings(plain(options["findings"]))
             if options["change"]:

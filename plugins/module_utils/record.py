@@ -106,6 +106,14 @@ class Record:
         except (OSError, ValueError) as error:
             raise IncidentError(f"the incident record {folder} cannot be read ({error}); name one under incident_record_dir") from error
 
+    @classmethod
+    def current(cls, task_vars: Mapping | None) -> Record:
+        """Return the record of the incident that is open on a task's host."""
+        incident = (task_vars or {}).get("circuit_sage_incident")
+        if not incident:
+            raise IncidentError("no incident is open on this host; run the role open_incident first")
+        return cls.load(incident["folder"])
+
     def point_latest(self, base: Path) -> None:
         """Let ``latest`` name this incident."""
         temporary = base / f".latest.{self.content['id']}"
