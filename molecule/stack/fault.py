@@ -26,8 +26,9 @@ REQUIRED = ("id", "incident", "title", "inject", "symptom", "revert", "expect")
 BITE_SECONDS = 30.0
 HEALTH_SECONDS = 60.0
 
-# What a fault may use (no pipefail: the words of a command that fails are what a symptom greps for): names of containers and addresses, `compose`, `env_value NAME`, `admin_sql` (psql over the container's local socket
-# to the database postgres), `login` (psql over TCP with the application's password), `health` (HTTP status of the backend).
+# What a fault may use: names of containers and addresses, `compose`, `env_value NAME`, `admin_sql` (psql over the container's local
+# socket to the database postgres), `login` (psql over TCP with the application's password), `health` (HTTP status of the backend).
+# No pipefail: a symptom looks for the words of a command that fails.
 PRELUDE = r"""
 set -eu
 compose() {
