@@ -45,6 +45,12 @@ class Project(NamedTuple):
     docker_timeout: int
 
 
+def project_of(options: Mapping[str, Any]) -> Project:
+    """The project that the options of the doc fragment `stack` name."""
+    names = ("project_name", "files", "env_file", "docker_host", "docker_timeout")
+    return Project(Path(options["project_src"]), *(options[name] for name in names))
+
+
 class Container(NamedTuple):
     """What the engine told of one container; the log is None when it could not be read, and `log_error` says why."""
 

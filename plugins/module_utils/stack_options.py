@@ -24,3 +24,21 @@ POSTGRES_OPTIONS: dict[str, dict[str, Any]] = {
     "login_db": {"type": "str"},
     "connect_timeout": {"type": "int", "default": 2},
 }
+
+# What the modules that observe one layer take beside them; observation_info takes it all.
+STACK_INFO_OPTIONS: dict[str, dict[str, Any]] = {
+    "log_lines": {"type": "int", "default": 1000},
+    "patterns": {"type": "dict", "default": {}},
+    "require_variables": {"type": "bool", "default": True},
+}
+POSTGRES_INFO_OPTIONS: dict[str, dict[str, Any]] = {
+    "postgres_service": {"type": "str", "default": "postgres"},
+    "backend_service": {"type": "str", "default": "backend"},
+    "connected_pattern": {"type": "str", "default": "Database connection established|Server running on port"},
+    "wait": {"type": "int", "default": 0},
+}
+EDGE_INFO_OPTIONS: dict[str, dict[str, Any]] = {
+    "urls": {"type": "list", "elements": "str", "required": True},
+    "timeout": {"type": "float", "default": 3},
+    "validate_certs": {"type": "bool", "default": True},
+}

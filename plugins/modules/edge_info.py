@@ -103,17 +103,13 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.http_probe import observe
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.stack_options import EDGE_INFO_OPTIONS
 
 
 def main() -> None:
     """Ask, and return the answers."""
     module = AnsibleModule(
-        argument_spec={
-            "urls": {"type": "list", "elements": "str", "required": True},
-            "timeout": {"type": "float", "default": 3},
-            "validate_certs": {"type": "bool", "default": True},
-            "wait": {"type": "float", "default": 0},
-        },
+        argument_spec={**EDGE_INFO_OPTIONS, "wait": {"type": "float", "default": 0}},
         supports_check_mode=True,
     )
     given = module.params

@@ -193,20 +193,17 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils import postgres_observer
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.stack_options import POSTGRES_OPTIONS, STACK_OPTIONS
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.stack_options import (
+    POSTGRES_INFO_OPTIONS,
+    POSTGRES_OPTIONS,
+    STACK_OPTIONS,
+)
 
 
 def main() -> None:
     """Observe, and return the observation."""
     module = AnsibleModule(
-        argument_spec={
-            **STACK_OPTIONS,
-            **POSTGRES_OPTIONS,
-            "postgres_service": {"type": "str", "default": "postgres"},
-            "backend_service": {"type": "str", "default": "backend"},
-            "connected_pattern": {"type": "str", "default": "Database connection established|Server running on port"},
-            "wait": {"type": "int", "default": 0},
-        },
+        argument_spec={**STACK_OPTIONS, **POSTGRES_OPTIONS, **POSTGRES_INFO_OPTIONS},
         supports_check_mode=True,
     )
     try:

@@ -207,37 +207,23 @@ stack:
       sample: {services.backend.log: "the log could not be read: configured logging driver does not support reading"}
 """
 
-from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.stack_observer import Project, observe
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.stack_options import STACK_OPTIONS
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.stack_observer import observe, project_of
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.stack_options import STACK_INFO_OPTIONS, STACK_OPTIONS
 
 
 def main() -> None:
     """Observe once, and return it."""
     module = AnsibleModule(
-        argument_spec={
-            **STACK_OPTIONS,
-            "log_lines": {"type": "int", "default": 1000},
-            "patterns": {"type": "dict", "default": {}},
-            "require_variables": {"type": "bool", "default": True},
-        },
+        argument_spec={**STACK_OPTIONS, **STACK_INFO_OPTIONS},
         supports_check_mode=True,
     )
     given = module.params
-    project = Project(
-        src=Path(given["project_src"]),
-        name=given["project_name"],
-        files=given["files"],
-        env_file=given["env_file"],
-        docker_host=given["docker_host"],
-        docker_timeout=given["docker_timeout"],
-    )
     try:
-        stack = observe(project, given["log_lines"], given["patterns"], given["require_variables"])
+        stack = observe(project_of(given), given["log_lines"], given["patterns"], given["require_variables"])
     except IncidentError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, stack=stack)

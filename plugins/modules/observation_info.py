@@ -1,0 +1,126 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Observe the stack, the database and the service in one pass. The work is done by `module_utils/observation.py`."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: observation_info
+short_description: Observe the stack, the database and the service in one pass
+version_added: 0.1.0
+description:
+  - Does what M(circuit_sage.incident_response.stack_info), M(circuit_sage.incident_response.postgres_info) and
+    M(circuit_sage.incident_response.edge_info) do, all at the same time. Three modules would take three times as long to be carried to
+    the host and loaded there, which is most of what each of them takes.
+  - Changes nothing.
+author: Circuit Sage contributors (@circuit-sage)
+extends_documentation_fragment:
+  - circuit_sage.incident_response.stack
+  - circuit_sage.incident_response.postgres
+attributes:
+  check_mode:
+    description: Changes nothing. The row of the write probe is rolled back.
+    support: full
+options:
+  log_lines:
+    description: As of M(circuit_sage.incident_response.stack_info).
+    type: int
+    default: 1000
+  patterns:
+    description: As of M(circuit_sage.incident_response.stack_info).
+    type: dict
+    default: {}
+  require_variables:
+    description: As of M(circuit_sage.incident_response.stack_info).
+    type: bool
+    default: true
+  postgres_service:
+    description: The Compose service of the database.
+    type: str
+    default: postgres
+  backend_service:
+    description: The Compose service of the application.
+    type: str
+    default: backend
+  connected_pattern:
+    description: As of M(circuit_sage.incident_response.postgres_info).
+    type: str
+    default: Database connection established|Server running on port
+  urls:
+    description: The health addresses, as of M(circuit_sage.incident_response.edge_info).
+    type: list
+    elements: str
+    required: true
+  timeout:
+    description: How many seconds one answer of a health address may take.
+    type: float
+    default: 3
+  validate_certs:
+    description: Whether a certificate of a health address has to be valid.
+    type: bool
+    default: true
+  wait:
+    description:
+      - How many seconds to wait for a server that is on its way up, before anything is observed, and then for the service to answer when
+        its backend runs.
+      - There is no waiting for a container that is stopped or paused.
+    type: int
+    default: 0
+"""
+
+EXAMPLES = r"""
+- name: Observe everything
+  circuit_sage.incident_response.observation_info:
+    project_src: /opt/circuit-sage
+    project_name: circuit-sage
+    urls:
+      - https://app.example.com/api/health
+      - http://127.0.0.1:4000/health
+  register: observed
+"""
+
+RETURN = r"""
+stack:
+  description: As of M(circuit_sage.incident_response.stack_info).
+  returned: success
+  type: dict
+postgres:
+  description: As of M(circuit_sage.incident_response.postgres_info).
+  returned: success
+  type: dict
+edge:
+  description: As of M(circuit_sage.incident_response.edge_info).
+  returned: success
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.observation import observe
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.stack_options import (
+    EDGE_INFO_OPTIONS,
+    POSTGRES_INFO_OPTIONS,
+    POSTGRES_OPTIONS,
+    STACK_INFO_OPTIONS,
+    STACK_OPTIONS,
+)
+
+
+def main() -> None:
+    """Observe, and return the observations."""
+    module = AnsibleModule(
+        argument_spec={**STACK_OPTIONS, **STACK_INFO_OPTIONS, **POSTGRES_OPTIONS, **POSTGRES_INFO_OPTIONS, **EDGE_INFO_OPTIONS},
+        supports_check_mode=True,
+    )
+    try:
+        observations = observe(module.params)
+    except IncidentError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=False, **observations)
+
+
+if __name__ == "__main__":
+    main()
