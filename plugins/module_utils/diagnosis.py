@@ -119,7 +119,8 @@ def plan(
         elif risk == "destructive" and not approved:
             decision, reason = "leave", f"{remedy} is destructive; approve it with incident_approve={finding['id']}"
         elif RISKS.index(t.cast(str, risk)) > limit and not approved:
-            decision, reason = "leave", f"{remedy} is {risk}, above incident_risk_limit={risk_limit}"
+            way = f"raise it, or approve this with incident_approve={finding['id']}"
+            decision, reason = "leave", f"{remedy} is {risk}, above incident_risk_limit={risk_limit}; {way}"
         else:
             decision, reason = "act", ""
             taken.add(remedy)

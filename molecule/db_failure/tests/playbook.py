@@ -158,17 +158,31 @@ class Run:
         return " ".join(self.output.split())
 
 
+def user_environment(**more: str) -> dict[str, str]:
+    """What a user's shell has: ANSIBLE_* and MOLECULE_* of whoever runs the tests (molecule sets many) are not handed on."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "MOLECULE_"))} | more
+
+
 class Player:
     """Starts runs with the records in one folder."""
 
     def __init__(self, records: Path) -> None:
         self.records = records
 
-    def start(self, *arguments: str, playbook: str = PLAYBOOK, cwd: Path = CHECKOUT, env: Mapping[str, str] | None = None) -> Run:
-        """Start `ansible-playbook`; ANSIBLE_* of whoever runs the tests (molecule sets many) is not handed on."""
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "MOLECULE_"))}
-        command = [str(BIN / "ansible-playbook"), playbook, "-e", f"incident_record_dir={self.records}", *arguments]
-        return Run(command, cwd, {**inherited, **(env or {})}, self.records)
+    def start(
+        self,
+        *arguments: str,
+        playbook: str = PLAYBOOK,
+        cwd: Path = CHECKOUT,
+        env: Mapping[str, str] | None = None,
+        before: Sequence[str] = (),
+        say_records: bool = True,
+    ) -> Run:
+        """Start `ansible-playbook`, after the words in `before`; without `say_records` it keeps its records where it does by itself."""
+        command = [*before, str(BIN / "ansible-playbook"), playbook, *arguments]
+        if say_records:
+            command += ["-e", f"incident_record_dir={self.records}"]
+        return Run(command, cwd, env or user_environment(), self.records)
 
     def play(self, *arguments: str, **options: Any) -> Run:
         """Run to the end."""
