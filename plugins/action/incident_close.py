@@ -10,7 +10,7 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils import diagnosis, report
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import diagnosis, report, run_settings
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import Record, redacted, utc_now, write_private
 
@@ -70,6 +70,7 @@ class ActionModule(ActionBase):
                 failure=options["failure"],
             )
         )
+        end["text"] = run_settings.in_variables(end["text"])
         content = record.content
         content["outcome"], content["summary"] = end["outcome"], redacted(end["text"])
         unseen = ["unknown: the system was not observed"]

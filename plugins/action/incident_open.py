@@ -77,7 +77,7 @@ class ActionModule(ActionBase):
             note = self._take_lock(path, record, options, act)
         except IncidentError as error:
             record.content["outcome"] = "escalated"
-            record.event("refused", str(error))
+            result["account"].append(record.event("refused", str(error)))
             raise
         if note:
             result["account"].append(record.event("lock", note))

@@ -31,6 +31,8 @@ import typing as t
 from ansible import constants as C
 from ansible.plugins.callback.default import CallbackModule as Default
 
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.run_settings import in_variables
+
 # Colour by event; what is not named here is plain. The display drops colours where there is no terminal.
 COLOURS = {
     "cause": C.COLOR_WARN,
@@ -42,6 +44,7 @@ COLOURS = {
     "resolved": C.COLOR_OK,
     "diagnosed": C.COLOR_OK,
     "escalated": C.COLOR_ERROR,
+    "refused": C.COLOR_ERROR,
     "failed": C.COLOR_ERROR,
     "unreachable": C.COLOR_UNREACHABLE,
 }
@@ -154,8 +157,8 @@ def _is_terminal() -> bool:
 
 
 def _sentence(result: t.Any) -> str:
-    """The message of a failure without its traceback."""
-    return " ".join(str(result.get("msg") or result.get("censored") or "no message").split())
+    """The message of a failure without its traceback, its advice in the variables that a user sets."""
+    return in_variables(" ".join(str(result.get("msg") or result.get("censored") or "no message").split()))
 
 
 def _silent(name: str) -> t.Callable[..., None]:

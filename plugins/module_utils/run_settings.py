@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import typing as t
 from collections.abc import Iterable, Sequence
 
@@ -22,6 +23,23 @@ KNOWN = (
     "incident_lock_dir",
     "incident_lock_seconds",
 )
+# The modules' options, as the sentences of their errors name them, and the variables of the inventory that the roles give them.
+VARIABLES = {
+    "project_src": "circuit_sage_project_src",
+    "project_name": "circuit_sage_project_name",
+    "files": "circuit_sage_compose_files",
+    "env_file": "circuit_sage_env_file",
+    "docker_host": "circuit_sage_docker_host",
+    "login_host": "circuit_sage_postgres_host",
+    "login_port": "circuit_sage_postgres_port",
+    "urls": "circuit_sage_health_urls",
+}
+_ADVICE = re.compile(rf"(?<=\b(?:set|and) )(?:{'|'.join(VARIABLES)})\b(?=[ ,;.]|$)")
+
+
+def in_variables(text: str) -> str:
+    """A module's advice (`set env_file`) for who runs a playbook, where that is a variable of the inventory."""
+    return _ADVICE.sub(lambda found: VARIABLES[found[0]], text)
 
 
 def refuse_unknown(names: Iterable[str]) -> None:

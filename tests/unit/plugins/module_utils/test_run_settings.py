@@ -45,3 +45,18 @@ def test_approved_names_come_as_text_or_list(value: object, names: list[str]) ->
 def test_a_value_that_is_no_choice_is_refused(mode: str, limit: str, approve: str, sentence: str) -> None:
     with pytest.raises(IncidentError, match=sentence):
         run_settings.check(mode, limit, approve, CAUSES)
+
+
+@pytest.mark.parametrize(
+    ("advice", "told"),
+    [
+        ("put a copy back, or set env_file", "put a copy back, or set circuit_sage_env_file"),
+        (
+            "set project_src to the folder of the compose file, and files to its name",
+            "set circuit_sage_project_src to the folder of the compose file, and circuit_sage_compose_files to its name",
+        ),
+        ("there is no /srv/set project_name-old, look at env_file", "there is no /srv/set project_name-old, look at env_file"),
+    ],
+)
+def test_advice_names_the_variable_of_the_inventory(advice: str, told: str) -> None:
+    assert run_settings.in_variables(advice) == told
