@@ -65,9 +65,3 @@ def list_containers(client: DockerClient, project: str | None = None) -> list[di
     filters = {"label": f"{PROJECT_LABEL}={project}"} if project else None
     found: list[dict[str, Any]] = client.api.containers(all=True, filters=filters)
     return found
-
-
-def service_of(container: dict[str, Any]) -> str | None:
-    """The Compose service of a short description."""
-    service: str | None = (container.get("Labels") or {}).get(SERVICE_LABEL)
-    return service

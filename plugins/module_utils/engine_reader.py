@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Reading from the Docker engine by plain HTTP, where loading the Docker SDK would take longer than everything else (0.15 s).
 
-For reading only; what runs something in a container goes through `docker_engine`.
+For reading, and for what `container_starter` makes of it; what runs something in a container goes through `docker_engine`.
 """
 
 from __future__ import annotations
@@ -22,12 +22,18 @@ from .docker_engine import classify
 from .errors import IncidentError
 
 _HEADER = struct.Struct(">BxxxL")
+# 304: there was nothing to do, as with the start of what runs.
+_DONE = (http.client.OK, http.client.NO_CONTENT, http.client.NOT_MODIFIED)
 # Nobody writes a line that long; what follows in it is not read.
 _LONGEST_FRAME = 1024 * 1024
 
 
 class ContainerGone(IncidentError):
     """A container that was there a moment ago is no more."""
+
+
+class EngineRefused(IncidentError):
+    """The engine answers, and does not do what it was asked for."""
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -72,16 +78,16 @@ class EngineReader:
         self._timeout = timeout
 
     @contextlib.contextmanager
-    def _get(self, path: str) -> Iterator[http.client.HTTPResponse]:
+    def _ask(self, method: str, path: str) -> Iterator[http.client.HTTPResponse]:
         connection = _connection(self._docker_host, self._timeout)
         try:
-            connection.request("GET", path)
+            connection.request(method, path)
             response = connection.getresponse()
             if response.status == http.client.NOT_FOUND:
                 raise ContainerGone("the container has just been removed; run again")
-            if response.status != http.client.OK:
+            if response.status not in _DONE:
                 message = json.loads(response.read() or b"{}").get("message", f"status {response.status}")
-                raise IncidentError(f"the Docker engine refused {path.partition('?')[0]}: {message}; look at the container")
+                raise EngineRefused(f"the Docker engine refused {path.partition('?')[0]}: {message}; look at the container")
             yield response
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise classify(error, self._docker_host) from error
@@ -90,17 +96,24 @@ class EngineReader:
 
     def containers(self) -> list[dict[str, Any]]:
         """The engine's short descriptions of all containers, running or not."""
-        with self._get("/containers/json?all=1") as response:
+        with self._ask("GET", "/containers/json?all=1") as response:
             found: list[dict[str, Any]] = json.loads(response.read())
             return found
 
     def inspect(self, identity: str) -> dict[str, Any]:
         """The engine's full description of one container."""
-        with self._get(f"/containers/{quote(identity, safe='')}/json") as response:
+        with self._ask("GET", f"/containers/{quote(identity, safe='')}/json") as response:
             found: dict[str, Any] = json.loads(response.read())
             return found
 
-    def log(self, identity: str, terminal: bool) -> Iterator[bytes]:
-        """The frames of a container's whole log with time stamps, oldest first."""
-        with self._get(f"/containers/{quote(identity, safe='')}/logs?stdout=1&stderr=1&timestamps=1") as response:
+    def processes(self, identity: str) -> dict[str, Any]:
+        """The processes of a container, as `ps` on the host lists them: their `Titles` and the `Processes`."""
+        with self._ask("GET", f"/containers/{quote(identity, safe='')}/top") as response:
+            found: dict[str, Any] = json.loads(response.read())
+            return found
+
+    def log(self, identity: str, terminal: bool, tail: int | None = None) -> Iterator[bytes]:
+        """The frames of a container's log with time stamps, oldest first: of all of it, or of its last lines."""
+        last = "" if tail is None else f"&tail={tail}"
+        with self._ask("GET", f"/containers/{quote(identity, safe='')}/logs?stdout=1&stderr=1&timestamps=1{last}") as response:
             yield from frames(io.BufferedReader(response, 65536), terminal)

@@ -54,14 +54,10 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.docker_engine import (
-    classify,
-    list_containers,
-    open_engine,
-    service_of,
-)
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.engine_reader import EngineReader, EngineRefused
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.redaction import MASK, redact, secret_values
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.stack import group_by_service
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.stack_options import STACK_OPTIONS
 
 # A log line has no limit of its own; what is kept of one log has, in bytes.
@@ -75,35 +71,32 @@ def masked_state(state: dict[str, t.Any]) -> tuple[dict[str, t.Any], set[str]]:
     return shown, secret_values(environment)
 
 
-def read_log(client: t.Any, identity: str, lines: int) -> str:
+def read_log(reader: EngineReader, identity: str, terminal: bool, lines: int) -> str:
     """The end of a container's log, bounded in lines and bytes."""
     text = bytearray()
-    for chunk in client.api.logs(identity, stdout=True, stderr=True, timestamps=True, tail=lines, stream=True, follow=False):
+    for chunk in reader.log(identity, terminal, lines):
         text += chunk
         if len(text) > LOG_BYTES:
             del text[: len(text) - LOG_BYTES]
     return text.decode("utf-8", "replace")
 
 
-def read_container(client: t.Any, service: str, identity: str, lines: int) -> dict[str, t.Any]:
+def read_container(reader: EngineReader, service: str, identity: str, lines: int) -> dict[str, t.Any]:
     """The evidence of one container by file name."""
-    state, secrets = masked_state(client.api.inspect_container(identity))
-    texts: dict[str, t.Any] = {
+    state, secrets = masked_state(reader.inspect(identity))
+    return {
         f"{service}.inspect.json": state,
-        f"{service}.log": redact(read_log(client, identity, lines), secrets),
+        f"{service}.log": redact(read_log(reader, identity, bool(state["Config"]["Tty"]), lines), secrets),
+        f"{service}.processes.txt": redact(read_processes(reader, identity), secrets),
     }
-    texts[f"{service}.processes.txt"] = redact(read_processes(client, identity), secrets)
-    return texts
 
 
-def read_processes(client: t.Any, identity: str) -> str:
+def read_processes(reader: EngineReader, identity: str) -> str:
     """The processes of a container, or why there are none to see: a container in its back-off counts as running and has none."""
-    from docker.errors import APIError
-
     try:
-        top = client.api.top(identity)
-    except APIError as error:
-        return f"not to be seen: {error.explanation}\n"
+        top = reader.processes(identity)
+    except EngineRefused as error:
+        return f"not to be seen: {error}\n"
     return "".join("\t".join(row) + "\n" for row in [top["Titles"], *(top["Processes"] or [])])
 
 
@@ -120,15 +113,14 @@ def main() -> None:
     options = module.params
     evidence: dict[str, t.Any] = {}
     try:
-        client = open_engine(options["docker_host"], options["docker_timeout"])
-        for container in list_containers(client, options["project_name"]):
-            service = service_of(container)
-            if service and service in options["services"]:
-                evidence.update(read_container(client, service, container["Id"], options["log_lines"]))
+        reader = EngineReader(options["docker_host"], options["docker_timeout"])
+        groups = group_by_service(reader.containers(), options["project_name"])
+        for service in options["services"]:
+            # The newest one: an interrupted `up` may leave an older one behind.
+            for container in groups.get(service, [])[:1]:
+                evidence.update(read_container(reader, service, container["Id"], options["log_lines"]))
     except IncidentError as error:
         module.fail_json(msg=str(error), evidence=evidence)
-    except Exception as error:
-        module.fail_json(msg=str(classify(error, options["docker_host"])), evidence=evidence)
     module.exit_json(changed=False, evidence=evidence)
 
 

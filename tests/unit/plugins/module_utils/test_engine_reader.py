@@ -37,6 +37,9 @@ class Engine(http.server.BaseHTTPRequestHandler):
             "/containers/json?all=1": (200, json.dumps([{"Id": "abc"}]).encode()),
             "/containers/abc/json": (200, b'{"Id": "abc"}'),
             "/containers/abc/logs?stdout=1&stderr=1&timestamps=1": (200, framed(LINES)),
+            "/containers/abc/logs?stdout=1&stderr=1&timestamps=1&tail=1": (200, framed(LINES[1:])),
+            "/containers/abc/top": (200, b'{"Titles": ["PID"], "Processes": [["1"]]}'),
+            "/containers/idle/top": (409, b'{"message": "Container idle is not running"}'),
             "/containers/odd/json": (500, b'{"message": "out of order"}'),
             "/containers/empty/json": (503, b""),
             "/containers/garbage/json": (200, b"{"),
@@ -76,6 +79,8 @@ def test_containers_are_listed_and_inspected(reader: EngineReader) -> None:
     assert reader.containers() == [{"Id": "abc"}]
     assert reader.inspect("abc") == {"Id": "abc"}
     assert list(reader.log("abc", terminal=False)) == LINES
+    assert list(reader.log("abc", terminal=False, tail=1)) == LINES[1:]
+    assert reader.processes("abc") == {"Titles": ["PID"], "Processes": [["1"]]}
 
 
 def test_an_engine_at_a_port() -> None:
@@ -94,6 +99,8 @@ def test_a_refusal_has_the_engines_words(reader: EngineReader) -> None:
         reader.inspect("odd")
     with pytest.raises(IncidentError, match="status 503"):
         reader.inspect("empty")
+    with pytest.raises(engine_reader.EngineRefused, match="Container idle is not running"):
+        reader.processes("idle")
 
 
 def test_an_answer_that_is_none_is_an_engine_that_cannot_be_used(reader: EngineReader) -> None:

@@ -1,0 +1,95 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bring services of the stack to run by the least that does it. The work is done by `module_utils/container_starter.py`."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: service_start
+short_description: Bring services to run, each by the least that does it
+version_added: 0.1.0
+description:
+  - Starts a container that is stopped, unpauses one that is paused, and ends the back-off of one that Docker would restart later. One that
+    runs is left alone, so that a second run changes nothing.
+  - Never creates, recreates or stops a container, whatever the compose files say.
+  - M(community.docker.docker_container) cannot tell a container in its back-off from one that runs, and takes three times as long.
+author: Circuit Sage contributors (@circuit-sage)
+extends_documentation_fragment:
+  - circuit_sage.incident_response.stack
+attributes:
+  check_mode:
+    description: Says what would be done.
+    support: full
+  diff_mode:
+    description: Shows the states before and after.
+    support: full
+options:
+  services:
+    description: The Compose services to bring to run, in this order.
+    type: list
+    elements: str
+    required: true
+  in_back_off:
+    description:
+      - Services that are looked at after O(services), because they failed for want of them. Only one that sits out a back-off at that
+        moment is started; one that runs, and one that somebody stopped, is left alone.
+    type: list
+    elements: str
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: Start PostgreSQL, and the backend when it waits to be restarted
+  circuit_sage.incident_response.service_start:
+    project_src: /opt/circuit-sage
+    project_name: circuit-sage
+    services:
+      - postgres
+    in_back_off:
+      - backend
+"""
+
+RETURN = r"""
+services:
+  description:
+    - What was done for each service. C(container), its C(state) before, and the C(action), one of V(start), V(unpause), V(restart), null
+      when nothing was.
+  returned: success
+  type: dict
+  sample:
+    postgres: {container: circuit-sage-db, state: exited, action: start}
+    backend: {container: circuit-sage-api, state: restarting, action: restart}
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.container_starter import EngineStarter, start
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.stack_options import STACK_OPTIONS
+
+
+def main() -> None:
+    """Start what does not run, and return what was done."""
+    module = AnsibleModule(
+        argument_spec={
+            **STACK_OPTIONS,
+            "services": {"type": "list", "elements": "str", "required": True},
+            "in_back_off": {"type": "list", "elements": "str", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    given = module.params
+    engine = EngineStarter(given["docker_host"], given["docker_timeout"])
+    try:
+        done = start(engine, given["project_name"], given["services"], given["in_back_off"], module.check_mode)
+    except IncidentError as error:
+        module.fail_json(msg=str(error))
+    before = {service: one["state"] for service, one in done.items()}
+    after = {service: "running" if one["action"] else one["state"] for service, one in done.items()}
+    module.exit_json(changed=before != after, services=done, diff={"before": before, "after": after})
+
+
+if __name__ == "__main__":
+    main()

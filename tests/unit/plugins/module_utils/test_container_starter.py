@@ -1,0 +1,136 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Starting services by the least that does it, against an engine on a local socket whose containers change as a real one's do."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import socketserver
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import container_starter
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.container_starter import EngineStarter
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.engine_reader import EngineRefused
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
+
+PROJECT = "circuit-sage"
+
+
+class Stack:
+    """Containers by service, named as their service, and what was asked of them."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, str] = {}
+        self.asked: list[str] = []
+
+    def listed(self) -> list[dict[str, Any]]:
+        labels = {service: {"com.docker.compose.project": PROJECT, "com.docker.compose.service": service} for service in self.states}
+        return [{"Id": service, "Names": [f"/cs-{service}"], "Created": 1, "Labels": labels[service]} for service in self.states]
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[Stack]:
+    found = Stack()
+
+    class Engine(http.server.BaseHTTPRequestHandler):
+        def answer(self, status: int, body: Any) -> None:
+            content = json.dumps(body).encode() if body is not None else b""
+            self.send_response(status)
+            if content:
+                self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def do_GET(self) -> None:
+            service = self.path.split("/")[2]
+            self.answer(200, {"State": {"Status": found.states[service]}} if service in found.states else found.listed())
+
+        def do_POST(self) -> None:
+            _root, _containers, service, action = self.path.split("/")
+            found.asked.append(f"{action} {service}")
+            if found.states[service] == "created":
+                self.answer(500, {"message": "port is already allocated"})
+                return
+            found.states[service] = "running"
+            self.answer(204, None)
+
+        def address_string(self) -> str:
+            return "local"
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Keep the test's output clean."""
+
+    with socketserver.ThreadingUnixStreamServer(str(tmp_path / "docker.sock"), Engine) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield found
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def started(tmp_path: Path, services: list[str], in_back_off: list[str] | None = None, dry: bool = False) -> dict[str, Any]:
+    return container_starter.start(EngineStarter(f"unix://{tmp_path}/docker.sock", 2), PROJECT, services, in_back_off or [], dry)
+
+
+@pytest.mark.parametrize(("state", "action"), [("exited", "start"), ("paused", "unpause"), ("restarting", "restart")])
+def test_the_least_for_each_state_and_nothing_the_second_time(tmp_path: Path, stack: Stack, state: str, action: str) -> None:
+    stack.states = {"postgres": state}
+    assert started(tmp_path, ["postgres"]) == {"postgres": {"container": "cs-postgres", "state": state, "action": action}}
+    assert started(tmp_path, ["postgres"]) == {"postgres": {"container": "cs-postgres", "state": "running", "action": None}}
+    assert stack.asked == [f"{action} postgres"]
+
+
+def test_what_is_only_predicted_is_not_done(tmp_path: Path, stack: Stack) -> None:
+    stack.states = {"postgres": "exited"}
+    assert started(tmp_path, ["postgres"], dry=True)["postgres"]["action"] == "start"
+    assert stack.asked == []
+
+
+@pytest.mark.parametrize(
+    ("state", "asked"),
+    [
+        ("restarting", ["start postgres", "restart backend"]),
+        ("running", ["start postgres"]),
+        ("exited", ["start postgres"]),
+        ("paused", ["start postgres"]),
+    ],
+)
+def test_only_a_back_off_is_ended_and_only_after_the_others(tmp_path: Path, stack: Stack, state: str, asked: list[str]) -> None:
+    stack.states = {"backend": state, "postgres": "exited"}
+    started(tmp_path, ["postgres"], ["backend"])
+    assert stack.asked == asked
+
+
+def test_a_service_named_twice_is_started_once(tmp_path: Path, stack: Stack) -> None:
+    stack.states = {"backend": "restarting"}
+    started(tmp_path, ["backend"], ["backend"])
+    assert stack.asked == ["restart backend"]
+
+
+def test_a_service_without_a_container_is_refused_before_anything_is_done(tmp_path: Path, stack: Stack) -> None:
+    stack.states = {"postgres": "exited"}
+    with pytest.raises(IncidentError, match="has no container of backend; create it"):
+        started(tmp_path, ["postgres", "backend"])
+    assert started(tmp_path, ["postgres"], ["backend"]).keys() == {"postgres"}
+    assert stack.asked == ["start postgres"]
+
+
+def test_a_container_that_nothing_starts_is_told(tmp_path: Path, stack: Stack) -> None:
+    stack.states = {"postgres": "dead"}
+    with pytest.raises(IncidentError, match="postgres is dead, and nothing starts it"):
+        started(tmp_path, ["postgres"])
+
+
+def test_the_engines_refusal_is_told(tmp_path: Path, stack: Stack) -> None:
+    stack.states = {"postgres": "created"}
+    with pytest.raises(EngineRefused, match="port is already allocated"):
+        started(tmp_path, ["postgres"])
