@@ -255,7 +255,7 @@ class CircuitSage:
     # HTTP
 
     def ask(
-        self, method: str, url: str, *, token: str | None = None, body: dict[str, Any] | None = None, timeout: float = 5.0, **headers: str
+        self, method: str, url: str, *, token: str | None = None, body: dict[str, Any] | None = None, timeout: float = 10.0, **headers: str
     ) -> Reply:
         """One request in a connection of its own."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -281,7 +281,7 @@ class CircuitSage:
         except requests.RequestException:
             return None
 
-    def health(self, timeout: float = 5.0) -> Reply:
+    def health(self, timeout: float = 10.0) -> Reply:
         """The backend's health."""
         return self.backend("GET", "/health", timeout=timeout)
 
@@ -316,7 +316,7 @@ class CircuitSage:
             "user": self.user,
             "password": self.password,
             "dbname": self.database,
-            "connect_timeout": 5,
+            "connect_timeout": 10,
             **overrides,
         }
         connection = psycopg2.connect(**told)

@@ -40,7 +40,7 @@ class Occupants:
         for _ in range(count):
             call = self.system.later(self.system.backend, "PATCH", path, token=self.token, body={"isFree": True}, timeout=60)
             self.replies.append(call)
-        eventually(lambda: self.blocked() >= wanted, 5, f"{wanted} of the backend's sessions wait for a lock")
+        eventually(lambda: self.blocked() >= wanted, 15, f"{wanted} of the backend's sessions wait for a lock")
 
     def take_idle(self) -> None:
         """Leave the pool without an idle connection, so that the next request has to make one."""

@@ -59,7 +59,7 @@ class TestKilled:
     def killed(cls, system: CircuitSage) -> None:
         """Kill it; the tests of this class come in the order of the story."""
         system.docker.api.kill(system.settings.containers["frontend"])
-        eventually(lambda: system.state("frontend") == "exited", 5, "the frontend is dead")
+        eventually(lambda: system.state("frontend") == "exited", 10, "the frontend is dead")
 
     def test_is_not_restarted(self, system: CircuitSage) -> None:
         """It counts as a manual stop, whatever the restart policy."""
@@ -133,7 +133,7 @@ class TestChangedEnvFile:
         marker = "conformance-marker"
         container = system.docker.containers.get(system.settings.containers["frontend"])
         assert container.exec_run(["sh", "-c", f"echo {marker} >/proc/1/fd/1"]).exit_code == 0
-        eventually(lambda: marker in system.log("frontend"), 5, "the marker is in the log")
+        eventually(lambda: marker in system.log("frontend"), 10, "the marker is in the log")
         before = system.inspect("frontend")["Id"]
         system.up("frontend", env_file=changed)
         assert system.inspect("frontend")["Id"] != before

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable, Iterator
-from datetime import datetime
 
 import pytest
-from circuit_sage import CircuitSage, now, plain
+from circuit_sage import CircuitSage, eventually, now, plain
 from credential_format import COMPLAINT, FORM, company_settings, decrypt, encrypt
 from cryptography.exceptions import InvalidTag
 from made_company import Company
@@ -24,9 +24,11 @@ def read_with(system: CircuitSage, company: Company, token: str) -> Iterator[Cal
 
     def store_and_read(**credentials: str) -> str:
         system.sql("UPDATE companies SET settings = %s::jsonb WHERE id = %s", json.dumps(company_settings(**credentials)), company.id)
-        mark: datetime = now()
-        reply = system.backend("GET", system.settings.credentials_path, token=token)
+        mark, agent = now(), f"conformance/{uuid.uuid4().hex[:8]}"
+        reply = system.backend("GET", system.settings.credentials_path, token=token, User_Agent=agent)
         assert reply.status == 200
+        # The access line comes last: with it everything is there that the request made the backend log.
+        eventually(lambda: agent in system.log("backend", mark), 10, "the backend logs the request")
         return plain(system.log("backend", mark))
 
     yield store_and_read

@@ -43,9 +43,9 @@ def failed_sign_in(system: CircuitSage, edge_host: Any) -> Iterator[FailedSignIn
     def access() -> str:
         return str(edge_host.run(f"tail -n 200 {system.settings.access_log} | grep -F {agent}").stdout)
 
-    access_log = eventually(access, 5, "nginx logs the request")
+    access_log = eventually(access, 10, "nginx logs the request")
     backend_log = eventually(
-        lambda: agent in system.log("backend", mark) and system.log("backend", mark), 5, "the backend logs the request"
+        lambda: agent in system.log("backend", mark) and system.log("backend", mark), 10, "the backend logs the request"
     )
     yield FailedSignIn(client, agent, str(backend_log), access_log)
 

@@ -68,7 +68,7 @@ def test_server_log_has_no_client_address(system: CircuitSage) -> None:
         rf'^\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{{3}} UTC \[\d+\] FATAL:  password authentication failed for user "{system.user}"$',
         re.MULTILINE,
     )
-    eventually(lambda: wanted.search(system.log("postgres", mark)), 3, "the failed login is in the server's log")
+    eventually(lambda: wanted.search(system.log("postgres", mark)), 10, "the failed login is in the server's log")
     assert system.gateway() not in system.log("postgres", mark)
 
 

@@ -14,7 +14,7 @@ import pytest
 from circuit_sage import CircuitSage, eventually, now, plain, rows_of, stays
 from made_company import PASSWORD, Company
 
-POOL_FORGETS = 35  # seconds: idle connections are closed after 30
+POOL_FORGETS = 45  # seconds: idle connections are closed after 30
 
 
 @dataclass(frozen=True)
@@ -29,20 +29,22 @@ class Stopped:
 def stopped(system: CircuitSage) -> Iterator[Stopped]:
     """Maintenance mode on, the pool empty, then PostgreSQL stopped."""
     before = system.maintenance_mode()
-    system.set_maintenance_mode('{"enabled": true}')
-    with closing(system.connect()) as connection:
-        for session in system.application_sessions("active", connection=connection):  # of the request that hung
-            rows_of(connection, "SELECT pg_terminate_backend(%s)", session["pid"])
-        eventually(
-            lambda: not system.application_sessions(connection=connection), POOL_FORGETS, "the backend has closed its idle connections"
-        )
-    made = Stopped(now(), system.started_at("backend"))
-    system.docker.api.stop(system.settings.containers["postgres"], timeout=10)
-    yield made
-    system.docker.api.start(system.settings.containers["postgres"])
-    eventually(lambda: system.status(f"{system.settings.backend_url}/health") == 200, 30, "the backend is healthy")
-    system.set_maintenance_mode(before)
-    system.prove_health()
+    try:
+        system.set_maintenance_mode('{"enabled": true}')
+        with closing(system.connect()) as connection:
+            for session in system.application_sessions("active", connection=connection):  # of the request that hung
+                rows_of(connection, "SELECT pg_terminate_backend(%s)", session["pid"])
+            eventually(
+                lambda: not system.application_sessions(connection=connection), POOL_FORGETS, "the backend has closed its connections"
+            )
+        made = Stopped(now(), system.started_at("backend"))
+        system.docker.api.stop(system.settings.containers["postgres"], timeout=10)
+        yield made
+    finally:
+        system.docker.api.start(system.settings.containers["postgres"])
+        eventually(lambda: system.container_health("postgres") == "healthy", 30, "PostgreSQL is healthy")
+        system.set_maintenance_mode(before)
+        system.prove_health()
 
 
 def test_stopped_postgres_is_not_restarted(system: CircuitSage) -> None:
@@ -57,7 +59,7 @@ def test_health_is_503_at_once(system: CircuitSage) -> None:
     assert reply.status == 503
     assert reply.json["status"] == "unhealthy"
     assert reply.json["database"] in ("disconnected", "error")
-    assert reply.seconds < 0.5
+    assert reply.seconds < 1
 
 
 def test_sign_in_is_500(system: CircuitSage, company: Company) -> None:
@@ -82,5 +84,5 @@ def test_comes_back_without_a_restart(system: CircuitSage, stopped: Stopped) -> 
     stays(lambda: system.started_at("backend") == stopped.life, 1, "the backend does not crash")
     system.docker.api.start(system.settings.containers["postgres"])
     eventually(lambda: system.container_health("postgres") == "healthy", 20, "PostgreSQL is healthy")
-    eventually(lambda: system.status(f"{system.settings.backend_url}/health") == 200, 3, "the backend is healthy again")
+    eventually(lambda: system.status(f"{system.settings.backend_url}/health") == 200, 5, "the backend is healthy again")
     assert system.started_at("backend") == stopped.life

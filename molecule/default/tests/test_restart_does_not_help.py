@@ -22,29 +22,29 @@ class Restarted:
     """The moment of the restart under both faults, the session with the lock, and the one that set the database read-only."""
 
     mark: datetime
-    locker: Any
-    admin: Any
+    locker: Any = None
+    admin: Any = None
     reconnected: bool = False
 
 
 @pytest.fixture(autouse=True, scope="module")
 def restarted(system: CircuitSage) -> Iterator[Restarted]:
     """Lock the table, set the database read-only, restart the backend; the tests come in the order of the story."""
-    with closing(system.connect()) as locker, closing(system.connect(dbname="postgres")) as admin:
-        locker.autocommit = False
-        rows_of(locker, "LOCK TABLE locations IN ACCESS EXCLUSIVE MODE")
-        rows_of(admin, f"ALTER DATABASE {system.database} SET default_transaction_read_only = on")
-        try:
-            mark = now()
+    made = Restarted(now())
+    try:
+        with closing(system.connect()) as made.locker, closing(system.connect(dbname="postgres")) as made.admin:
+            made.locker.autocommit = False
+            rows_of(made.locker, "LOCK TABLE locations IN ACCESS EXCLUSIVE MODE")
+            try:
+                rows_of(made.admin, f"ALTER DATABASE {system.database} SET default_transaction_read_only = on")
+                system.restart_backend()
+                yield made
+            finally:
+                rows_of(made.admin, f"ALTER DATABASE {system.database} RESET default_transaction_read_only")
+    finally:
+        if not made.reconnected:
             system.restart_backend()
-            made = Restarted(mark, locker, admin)
-            yield made
-        finally:
-            locker.rollback()
-            rows_of(admin, f"ALTER DATABASE {system.database} RESET default_transaction_read_only")
-    if not made.reconnected:
-        system.restart_backend()
-    system.prove_health()
+        system.prove_health()
 
 
 def test_start_of_a_read_only_database(system: CircuitSage, restarted: Restarted) -> None:
