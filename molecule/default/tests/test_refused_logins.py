@@ -40,7 +40,7 @@ FAULTS = (
     Fault(
         "password_expired",
         "ALTER ROLE {user} VALID UNTIL '2020-01-01'",
-        "ALTER ROLE {user} VALID UNTIL 'infinity'",
+        "UPDATE pg_authid SET rolvaliduntil = NULL WHERE rolname = '{user}'",  # as it was: infinity would be another value
         'password authentication failed for user "{user}"',
     ),
     Fault(
