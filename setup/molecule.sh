@@ -9,8 +9,13 @@ export MOLECULE_GLOB='molecule/*/molecule.yml' MOLECULE_EPHEMERAL_DIRECTORY=$PWD
 # What a killed run remembers of its stack is not true any more.
 rm -rf "$MOLECULE_EPHEMERAL_DIRECTORY"
 molecule/stack/stack.sh up
-if [ -n "${SCENARIO:-}" ]; then
-  exec molecule test --scenario-name "$SCENARIO"
-else
-  exec molecule test --all
-fi
+
+# The stack is proven to be like Circuit Sage before anything is proven on it.
+scenarios=(default)
+for folder in molecule/*/molecule.yml; do
+  scenario=$(basename "$(dirname "$folder")")
+  if [ "$scenario" != default ]; then scenarios+=("$scenario"); fi
+done
+if [ -n "${SCENARIO:-}" ]; then scenarios=("$SCENARIO"); fi
+printf '  molecule: %s\n' "${scenarios[*]}"
+exec molecule test "${scenarios[@]/#/--scenario-name=}"
