@@ -40,7 +40,7 @@ molecule: ready ## run the scenarios on the sandbox (one of them: make molecule 
 	@setup/molecule.sh
 
 bench: ready ## measure how long a run takes, as ratios
-	@.venv/bin/python tests/bench/bench.py
+	@.venv/bin/python bench/speed.py
 
 clean: ## remove what these targets made, but not the records in incidents/
 	@setup/clean.sh
