@@ -12,7 +12,7 @@ python=$(.venv/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'
 
 rm -rf "$tree"
 mkdir -p "$tree" "$home/.ansible/test/cache"
-git ls-files --cached --others --exclude-standard --deduplicate -- . ':!.ansible' ':!molecule' ':!setup' |
+git ls-files --cached --others --exclude-standard --deduplicate -- . ':!.ansible' ':!molecule' ':!setup' ':!bench' |
   while read -r file; do if [ -f "$file" ]; then printf '%s\n' "$file"; fi; done |
   tar --create --files-from - | tar --extract --directory "$tree"
 # A repository of its own, or ansible-test would ask the checkout's, which ignores .cache.
