@@ -40,6 +40,7 @@ molecule: ready ## run the scenarios on the sandbox (one of them: make molecule 
 	@setup/molecule.sh
 
 bench: ready ## measure how long a run takes, as ratios
+	@molecule/stack/stack.sh up
 	@.venv/bin/python bench/speed.py
 
 clean: ## remove what these targets made, but not the records in incidents/
