@@ -28,8 +28,7 @@ class ActionModule(ActionBase):
             )
             if answer.get("failed"):
                 raise IncidentError(f"the evidence could not be read: {answer.get('msg')}")
-            kept = [record.keep_evidence(name, content) for name, content in sorted(answer["evidence"].items())]
-            entry = record.event("kept", f"evidence of {', '.join(self._task.args['services'])}: {len(kept)} files")
+            kept, entry = record.keep_all(answer["evidence"], self._task.args["services"])
         except IncidentError as error:
             return {**result, "failed": True, "msg": str(error)}
         return {**result, "changed": False, "account": [entry], "evidence": kept}

@@ -17,6 +17,7 @@ import jmespath
 from jmespath.exceptions import JMESPathError
 
 from .errors import IncidentError
+from .symptoms import symptoms_of
 
 LAYERS = ("host", "engine", "container", "network", "process", "authentication", "state", "pool", "application", "edge")
 RISKS = ("safe", "disruptive", "destructive")
@@ -130,29 +131,7 @@ def plan(
 
 def symptoms(observations: Mapping) -> list[str]:
     """Return, one sentence each, what an outsider would call broken. Empty means healthy."""
-    facts = plain(observations)
-    stack, postgres, edge = facts["stack"], facts["postgres"], facts["edge"]
-    if not stack["engine"]["reachable"]:
-        return [f"the Docker engine does not answer: {stack['engine']['error']}"]
-    found = []
-    for name in ("postgres", "backend"):
-        service = stack["services"].get(name) or {"state": "missing"}
-        if service["state"] != "running":
-            found.append(f"{name} is {service['state']}")
-    if postgres.get("error"):
-        found.append(f"PostgreSQL does not let the application in: {postgres['error']['message']}")
-    elif not postgres["write"]["ok"]:
-        found.append(f"a write fails: {postgres['write']['message']}")
-    if postgres.get("blockers"):
-        found.append(f"{sum(blocker['waiting'] for blocker in postgres['blockers'])} sessions wait for a lock")
-    if not edge["answers"]:
-        found.append("the service does not answer: " + describe_probes(edge))
-    return found
-
-
-def describe_probes(edge: Mapping) -> str:
-    """Return what each probed address answered, in a few words."""
-    return ", ".join(f"{probe['url']} {probe['status'] or probe['class']}" for probe in edge["probes"])
+    return symptoms_of(plain(observations))
 
 
 def seen(observations: Mapping) -> str:

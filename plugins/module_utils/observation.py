@@ -10,6 +10,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from . import http_probe, postgres_observer, stack_observer
+from .engine_reader import EngineReader
+from .evidence import LOG_LINES, read_evidence
+from .symptoms import symptoms_of
 
 
 def _state(stack: Mapping[str, Any], service: str) -> str | None:
@@ -37,4 +40,13 @@ def observe(options: Mapping[str, Any]) -> dict[str, Any]:
         if edge is None:
             # Who does not run will not answer, however long it is waited for.
             edge = threads.submit(probe, wait if _state(stack, options["backend_service"]) == "running" else 0)
-        return {"stack": stack, "postgres": postgres.result(), "edge": edge.result()}
+        observations = {"stack": stack, "postgres": postgres.result(), "edge": edge.result()}
+    return {**observations, "evidence": _evidence(options, observations)}
+
+
+def _evidence(options: Mapping[str, Any], observations: dict[str, Any]) -> dict[str, Any]:
+    """What a remedy may destroy, where something is broken."""
+    if not options["evidence_of"] or not observations["stack"]["engine"]["reachable"] or not symptoms_of(observations):
+        return {}
+    reader = EngineReader(options["docker_host"], options["docker_timeout"])
+    return read_evidence(reader, options["project_name"], options["evidence_of"], LOG_LINES)

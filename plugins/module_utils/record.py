@@ -157,3 +157,8 @@ class Record:
         )
         write_private(folder / "SHA256SUMS", sums)
         return path.name
+
+    def keep_all(self, evidence: Mapping, services: Sequence[str]) -> tuple[list[str], Mapping]:
+        """Write the evidence of some services and say so in the timeline: the names of the files, and the entry."""
+        kept = [self.keep_evidence(name, content) for name, content in sorted(evidence.items())]
+        return kept, self.event("kept", f"evidence of {', '.join(services)}: {len(kept)} files")

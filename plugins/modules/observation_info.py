@@ -14,12 +14,16 @@ description:
   - Does what M(circuit_sage.incident_response.stack_info), M(circuit_sage.incident_response.postgres_info) and
     M(circuit_sage.incident_response.edge_info) do, all at the same time. Three modules would take three times as long to be carried to
     the host and loaded there, which is most of what each of them takes.
-  - Changes nothing.
+  - Changes nothing. With O(evidence_of), and where something is broken, evidence is read at the same time and written into the open
+    incident on the controller, as M(circuit_sage.incident_response.incident_evidence) does.
 author: Circuit Sage contributors (@circuit-sage)
 extends_documentation_fragment:
   - circuit_sage.incident_response.stack
   - circuit_sage.incident_response.postgres
 attributes:
+  action:
+    description: Runs the module on the managed host and writes evidence on the controller.
+    support: full
   check_mode:
     description: Changes nothing. The row of the write probe is rolled back.
     support: full
@@ -68,6 +72,13 @@ options:
       - There is no waiting for a container that is stopped or paused.
     type: int
     default: 0
+  evidence_of:
+    description:
+      - The Compose services of which evidence is kept when something is broken. An incident has to be open then.
+      - The texts do not pass through the task's result.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -94,6 +105,11 @@ edge:
   description: As of M(circuit_sage.incident_response.edge_info).
   returned: success
   type: dict
+kept:
+  description: Names of the files of evidence that were written.
+  returned: success
+  type: list
+  elements: str
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -112,7 +128,14 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils.sta
 def main() -> None:
     """Observe, and return the observations."""
     module = AnsibleModule(
-        argument_spec={**STACK_OPTIONS, **STACK_INFO_OPTIONS, **POSTGRES_OPTIONS, **POSTGRES_INFO_OPTIONS, **EDGE_INFO_OPTIONS},
+        argument_spec={
+            **STACK_OPTIONS,
+            **STACK_INFO_OPTIONS,
+            **POSTGRES_OPTIONS,
+            **POSTGRES_INFO_OPTIONS,
+            **EDGE_INFO_OPTIONS,
+            "evidence_of": {"type": "list", "elements": "str", "default": []},
+        },
         supports_check_mode=True,
     )
     try:

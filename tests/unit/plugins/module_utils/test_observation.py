@@ -31,6 +31,7 @@ OPTIONS = {
     "project_src": "/opt/circuit-sage",
     "project_name": "circuit-sage",
     "urls": ["http://127.0.0.1/health"],
+    "evidence_of": [],
 }
 
 
@@ -59,7 +60,12 @@ def observed(monkeypatch: pytest.MonkeyPatch, backend: str | None, wait: int) ->
 def test_every_layer_is_observed(monkeypatch: pytest.MonkeyPatch) -> None:
     asked, result = observed(monkeypatch, "running", 0)
     assert sorted(asked) == [("edge", 0), ("postgres", 0), ("stack", "circuit-sage")]
-    assert result == {"stack": {"services": {"backend": {"state": "running"}}}, "postgres": {"via": "tcp"}, "edge": {"answers": True}}
+    assert result == {
+        "stack": {"services": {"backend": {"state": "running"}}},
+        "postgres": {"via": "tcp"},
+        "edge": {"answers": True},
+        "evidence": {},
+    }
 
 
 @pytest.mark.parametrize(("backend", "seconds"), [("running", 20), ("restarting", 0), (None, 0)])
@@ -74,7 +80,7 @@ def test_the_layers_are_asked_at_the_same_time(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(postgres_observer, "observe", lambda *_given: {"place": meeting.wait()})
     monkeypatch.setattr(http_probe, "observe", lambda *_given: {"place": meeting.wait()})
     result = observation.observe({**OPTIONS, "wait": 0})
-    assert sorted(layer["place"] for layer in result.values()) == [0, 1, 2]
+    assert sorted(result[layer]["place"] for layer in ("stack", "postgres", "edge")) == [0, 1, 2]
 
 
 def test_wrong_input_is_told_before_anything_is_asked() -> None:
@@ -95,3 +101,20 @@ def test_what_is_wrong_with_the_files_goes_before_what_is_wrong_with_the_databas
     monkeypatch.setattr(postgres_observer, "observe", fails("connected_pattern is not a regular expression"))
     with pytest.raises(IncidentError, match="there is no env file"):
         observation.observe({**OPTIONS, "wait": wait})
+
+
+@pytest.mark.parametrize(
+    ("reachable", "answers", "wanted", "kept"),
+    [(True, False, ["backend"], True), (True, True, ["backend"], False), (False, False, ["backend"], False), (True, False, [], False)],
+)
+def test_evidence_is_read_where_it_is_wanted_and_something_is_broken(
+    monkeypatch: pytest.MonkeyPatch, reachable: bool, answers: bool, wanted: list[str], kept: bool
+) -> None:
+    service = {"state": "running"}
+    stack = {"engine": {"reachable": reachable, "error": "no socket"}, "services": {"postgres": service, "backend": service}}
+    monkeypatch.setattr(stack_observer, "observe", lambda *_given: stack)
+    monkeypatch.setattr(postgres_observer, "observe", lambda *_given: {"error": None, "write": {"ok": True}, "blockers": []})
+    monkeypatch.setattr(http_probe, "observe", lambda *_given: {"answers": answers, "probes": []})
+    monkeypatch.setattr(observation, "read_evidence", lambda _reader, project, services, _lines: {f"{project} {services}": "the log"})
+    result = observation.observe({**OPTIONS, "wait": 0, "evidence_of": wanted})
+    assert result["evidence"] == ({"circuit-sage ['backend']": "the log"} if kept else {})

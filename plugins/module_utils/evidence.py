@@ -1,0 +1,65 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a remedy may destroy, read before: the end of a container's log, its state and its processes, without secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .engine_reader import EngineReader, EngineRefused
+from .redaction import MASK, redact, secret_values
+from .stack import group_by_service
+
+# Lines of each log, counted from its end.
+LOG_LINES = 5000
+# A log line has no limit of its own; what is kept of one log has, in bytes.
+LOG_BYTES = 4 * 1024 * 1024
+
+
+def masked_state(state: dict[str, Any]) -> tuple[dict[str, Any], set[str]]:
+    """The engine's description without the values of the environment, and the secret ones among these values."""
+    environment = {name: value for name, _sign, value in (entry.partition("=") for entry in state["Config"].get("Env") or [])}
+    shown = {**state, "Config": {**state["Config"], "Env": [f"{name}={MASK}" for name in environment]}}
+    return shown, secret_values(environment)
+
+
+def read_log(reader: EngineReader, identity: str, terminal: bool, lines: int) -> str:
+    """The end of a container's log, bounded in lines and bytes."""
+    text = bytearray()
+    for chunk in reader.log(identity, terminal, lines):
+        text += chunk
+        if len(text) > LOG_BYTES:
+            del text[: len(text) - LOG_BYTES]
+    return text.decode("utf-8", "replace")
+
+
+def read_container(reader: EngineReader, service: str, identity: str, lines: int) -> dict[str, Any]:
+    """The evidence of one container by file name."""
+    state, secrets = masked_state(reader.inspect(identity))
+    return {
+        f"{service}.inspect.json": state,
+        f"{service}.log": redact(read_log(reader, identity, bool(state["Config"]["Tty"]), lines), secrets),
+        f"{service}.processes.txt": redact(read_processes(reader, identity), secrets),
+    }
+
+
+def read_processes(reader: EngineReader, identity: str) -> str:
+    """The processes of a container, or why there are none to see: a container in its back-off counts as running and has none."""
+    try:
+        top = reader.processes(identity)
+    except EngineRefused as error:
+        return f"not to be seen: {error}\n"
+    return "".join("\t".join(row) + "\n" for row in [top["Titles"], *(top["Processes"] or [])])
+
+
+def read_evidence(reader: EngineReader, project: str, services: Sequence[str], lines: int) -> dict[str, Any]:
+    """The evidence of some services by file name."""
+    evidence: dict[str, Any] = {}
+    groups = group_by_service(reader.containers(), project)
+    for service in services:
+        # The newest one: an interrupted `up` may leave an older one behind.
+        for container in groups.get(service, [])[:1]:
+            evidence.update(read_container(reader, service, container["Id"], lines))
+    return evidence

@@ -1,0 +1,39 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an outsider would call broken in plain observations: for the diagnosis, and for the host that keeps evidence of it.
+
+Apart from the diagnosis because that needs a JMESPath library, which the managed host need not have.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Mapping = dict[str, Any]
+
+
+def symptoms_of(observations: Mapping) -> list[str]:
+    """Return, one sentence each, what an outsider would call broken. Empty means healthy."""
+    stack, postgres, edge = observations["stack"], observations["postgres"], observations["edge"]
+    if not stack["engine"]["reachable"]:
+        return [f"the Docker engine does not answer: {stack['engine']['error']}"]
+    found = []
+    for name in ("postgres", "backend"):
+        service = stack["services"].get(name) or {"state": "missing"}
+        if service["state"] != "running":
+            found.append(f"{name} is {service['state']}")
+    if postgres.get("error"):
+        found.append(f"PostgreSQL does not let the application in: {postgres['error']['message']}")
+    elif not postgres["write"]["ok"]:
+        found.append(f"a write fails: {postgres['write']['message']}")
+    if postgres.get("blockers"):
+        found.append(f"{sum(blocker['waiting'] for blocker in postgres['blockers'])} sessions wait for a lock")
+    if not edge["answers"]:
+        found.append("the service does not answer: " + describe_probes(edge))
+    return found
+
+
+def describe_probes(edge: Mapping) -> str:
+    """Return what each probed address answered, in a few words."""
+    return ", ".join(f"{probe['url']} {probe['status'] or probe['class']}" for probe in edge["probes"])
