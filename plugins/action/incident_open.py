@@ -23,7 +23,7 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils.rec
 _TAKE = """
 umask 077
 exec 9>>"$1.guard" && flock -w 10 9 || exit 3
-if [ -e "$1" ] && [ "$(cat "$1")" != "$3" ]; then cat "$1"; exit 0; fi
+if [ -e "$1" ] && { [ -z "$3" ] || [ "$(cat "$1")" != "$3" ]; }; then cat "$1"; exit 0; fi
 printf '%s' "$2" >"$1.new" && mv "$1.new" "$1" && echo taken
 """
 

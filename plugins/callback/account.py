@@ -48,6 +48,8 @@ COLOURS = {
     "failed": C.COLOR_ERROR,
     "unreachable": C.COLOR_UNREACHABLE,
 }
+# What is left of a failure with no_log. A run that fails tells its reason, redacted, when it closes its incident.
+HIDDEN = "the reason is not shown, since the output of this task can hold secrets"
 
 
 class CallbackModule(Default):
@@ -81,7 +83,7 @@ class CallbackModule(Default):
         if self._pending:
             host, task, sentence = self._pending
             self._pending = None
-            if sentence not in told:
+            if sentence not in told and not (told and sentence == HIDDEN):
                 self._line(host, "failed", f"{task}: {sentence}")
 
     def _tell(self, result: t.Any) -> bool:
@@ -158,7 +160,9 @@ def _is_terminal() -> bool:
 
 def _sentence(result: t.Any) -> str:
     """The message of a failure without its traceback, its advice in the variables that a user sets."""
-    return in_variables(" ".join(str(result.get("msg") or result.get("censored") or "no message").split()))
+    if "censored" in result:
+        return HIDDEN
+    return in_variables(" ".join(str(result.get("msg") or "no message").split()))
 
 
 def _silent(name: str) -> t.Callable[..., None]:

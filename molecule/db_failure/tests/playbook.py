@@ -81,6 +81,7 @@ class Run:
     def __init__(self, command: Sequence[str], cwd: Path, env: Mapping[str, str], records: Path) -> None:
         self.command = list(command)
         self.records = records
+        self.seen: set[str] = set()  # notes of a test that watches
         self._latest: Path | None = None
         self.out = records.parent / f"{records.name}-{time.monotonic_ns()}.out"
         with self.out.open("w", encoding="utf-8") as out, self.out.with_suffix(".err").open("w", encoding="utf-8") as err:

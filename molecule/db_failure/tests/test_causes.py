@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 import yaml
+from leaks import Arguments, files_of, leaks
 from playbook import Player, Run
-from sandbox import CHECKOUT, Sandbox, Snapshot, faults, known_faults
+from sandbox import CHECKOUT, SECRETS, Sandbox, Snapshot, faults, known_faults
 
 CAUSES = yaml.safe_load((CHECKOUT / "roles/db_failure/vars/main/causes.yml").read_text(encoding="utf-8"))["__db_failure_causes"]
 
@@ -31,6 +32,7 @@ class Story:
     healthy: bool
     again: Run
     after_again: Snapshot
+    leaked: list[str]
 
     @property
     def cause(self) -> str:
@@ -43,16 +45,25 @@ def story(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path_factory: py
     """The fault, a run with --check, a real run, another run: once for all tests of this fault."""
     fault = request.param
     player = Player(tmp_path_factory.mktemp(fault) / "records")
+    secrets = {name: sandbox.env[name] for name in SECRETS}
+    secrets["the role's verifier"] = sandbox.psql(f"SELECT rolpassword FROM pg_authid WHERE rolname = '{sandbox.env['POSTGRES_USER']}'")  # noqa: S608
+    assert secrets["the role's verifier"].startswith("SCRAM-SHA-256$")
     with sandbox.fault(fault):
         broken = sandbox.snapshot()
-        checked = player.play("--check", "-v")
-        after_check, still_bites = sandbox.snapshot(), sandbox.bites(fault)
-        mended = player.play("-v")
+        secrets["the password under the fault"] = sandbox.env["POSTGRES_PASSWORD"]
+        with Arguments() as arguments:
+            # As talkative as it can be made.
+            checked = player.play("--check", "--diff", "-vvvv")
+            after_check, still_bites = sandbox.snapshot(), sandbox.bites(fault)
+            mended = player.play("--diff", "-vvvv")
         healthy, after = sandbox.is_healthy(), sandbox.snapshot()
+        assert arguments.looks > 10
+        places = {"the output of --check": checked.output, "the output": mended.output, "arguments": arguments.text}
+        leaked = leaks(places | files_of(player.records), secrets)
         again = player.play("-v")
-        yield Story(
-            faults.load(fault)["expect"], broken, checked, after_check, still_bites, mended, after, healthy, again, sandbox.snapshot()
-        )
+        expect = faults.load(fault)["expect"]
+        after_again = sandbox.snapshot()
+        yield Story(expect, broken, checked, after_check, still_bites, mended, after, healthy, again, after_again, leaked)
 
 
 def failed_with(run: Run) -> str:
@@ -132,6 +143,11 @@ def test_record(story: Story) -> None:
     assert "Resolved" in record.report
     assert record.events("opened")
     assert record.events("resolved")
+
+
+def test_no_secret_leaves(story: Story) -> None:
+    """Not at -vvvv with --diff, not in the record, not in the arguments of any process. test_secrets.py proves that the search finds."""
+    assert story.leaked == []
 
 
 def test_second_run_leaves_it_alone(story: Story) -> None:

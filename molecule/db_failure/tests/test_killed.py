@@ -55,9 +55,12 @@ def one_shot_there(sandbox: Sandbox, _run: Run, _broken: Snapshot) -> bool:
     return sandbox.one_shot in sandbox.containers()
 
 
-def role_altered(sandbox: Sandbox, run: Run, broken: Snapshot) -> bool:
-    """The container of the single-user mode has ended, and PostgreSQL is still down."""
-    return one_shot_there(sandbox, run, broken) and sandbox.state(sandbox.one_shot) == "exited"
+def role_altered(sandbox: Sandbox, run: Run, _broken: Snapshot) -> bool:
+    """The container of the single-user mode has ended after it was seen at work, and PostgreSQL is still down."""
+    state = sandbox.state(sandbox.one_shot)
+    if state == "running":
+        run.seen.add("one-shot")
+    return "one-shot" in run.seen and state != "running"
 
 
 def setting_reset(sandbox: Sandbox, _run: Run, broken: Snapshot) -> bool:
