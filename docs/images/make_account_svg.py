@@ -1,11 +1,10 @@
-#!/usr/bin/env python3
 # Copyright: (c) 2026, Circuit Sage contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Draw the account of a real run as a picture of a terminal: the run's output on standard input, the SVG on standard output.
 
     ANSIBLE_FORCE_COLOR=1 ansible-playbook playbooks/db_failure.yml |
-      docs/images/make_account_svg.py 'ansible-playbook playbooks/db_failure.yml' >docs/images/db_failure.svg
+      python docs/images/make_account_svg.py 'ansible-playbook playbooks/db_failure.yml' >docs/images/db_failure.svg
 
 The argument is the command line to show above the output. Standard library only.
 """

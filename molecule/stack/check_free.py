@@ -63,6 +63,8 @@ def listening_process(port: int) -> str:
             fields = line.split()
             if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:  # 0A: listening
                 inodes.add(f"socket:[{fields[9]}]")
+    if not inodes:
+        return "a connection that is not closed yet"
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if any(str(descriptor.readlink()) in inodes for descriptor in (process / "fd").iterdir()):

@@ -16,7 +16,7 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils.rec
 
 # Only the lock of this very incident is given back: after an expiry it may be another run's.
 _GIVE_BACK = """
-exec 9>>"$1.guard" && flock -w 10 9 || exit 3
+exec 9<"$(dirname "$1")" && flock -w 10 9 || exit 3
 if grep -qF "\\"incident\\": \\"$2\\"" "$1" 2>/dev/null; then rm -f "$1"; fi
 """
 

@@ -24,7 +24,8 @@ def tell(record: Record, finding: dict[str, t.Any]) -> list[dict[str, t.Any]]:
         {"at": cause["at"], "event": "no restart", "text": finding["why_not_restart"]},
     ]
     if finding["decision"] == "act":
-        return [cause, *reasons, record.event("plan", f"{finding['remedy']} ({finding['risk']})")]
+        planned = record.event("plan", f"{finding['remedy']} ({finding['risk']})")
+        return [cause, *reasons, planned, *([record.event("follow up", finding["escalate"])] if finding.get("escalate") else [])]
     return [cause, *reasons, record.event("left", finding["reason"])]
 
 

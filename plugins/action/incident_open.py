@@ -18,11 +18,11 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils.dia
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import Record
 
-# flock(1) guards reading and replacing, so that two runs that both find a stale lock cannot both take it. Arguments: lock file, claim,
-# and the content that may be replaced (empty: none). Prints `taken`, or the content of the lock that stands.
+# flock(1) on the folder guards reading and replacing, so that two runs that both find a stale lock cannot both take it. Arguments: lock
+# file, claim, and the content that may be replaced (empty: none). Prints `taken`, or the content of the lock that stands.
 _TAKE = """
-umask 077
-exec 9>>"$1.guard" && flock -w 10 9 || exit 3
+umask 022
+exec 9<"$(dirname "$1")" && flock -w 10 9 || exit 3
 if [ -e "$1" ] && { [ -z "$3" ] || [ "$(cat "$1")" != "$3" ]; }; then cat "$1"; exit 0; fi
 printf '%s' "$2" >"$1.new" && mv "$1.new" "$1" && echo taken
 """

@@ -43,5 +43,5 @@ options:
     type: int
     default: 10
 requirements:
-  - The Docker SDK for Python (C(docker)), version 7 or later
+  - The Docker SDK for Python (C(docker)), version 5 or later
 """

@@ -13,9 +13,6 @@ import json
 import typing as t
 from collections.abc import Sequence
 
-import jmespath
-from jmespath.exceptions import JMESPathError
-
 from .errors import IncidentError
 from .symptoms import symptoms_of
 
@@ -32,8 +29,18 @@ def plain(value: t.Any) -> t.Any:
     return json.loads(json.dumps(value))
 
 
+def _jmespath() -> t.Any:
+    """Return the library, which not every Python has: a missing one is told in one sentence, and not when Ansible lists its plugins."""
+    try:
+        import jmespath
+    except ImportError as error:
+        raise IncidentError("the Python of ansible-playbook lacks jmespath; install it there: pip install jmespath") from error
+    return jmespath
+
+
 def check_causes(causes: Sequence[Mapping]) -> None:
     """Raise IncidentError, in one sentence, for a cause that cannot be used."""
+    jmespath = _jmespath()
     seen: set[str] = set()
     for cause in causes:
         name = cause.get("id", "without an id")
@@ -54,7 +61,7 @@ def check_causes(causes: Sequence[Mapping]) -> None:
         for key in ("match", "evidence"):
             try:
                 jmespath.compile(cause[key])
-            except JMESPathError as error:
+            except jmespath.exceptions.JMESPathError as error:
                 raise IncidentError(f"cause {name}: {key} is not JMESPath ({str(error).splitlines()[0]})") from error
 
 
@@ -64,6 +71,7 @@ def diagnose(observations: Mapping, causes: Sequence[Mapping]) -> list[Mapping]:
     Within a layer the order of the causes decides. Raises IncidentError when a cause cannot be evaluated.
     """
     check_causes(causes)
+    jmespath = _jmespath()
     facts = plain(observations)
     findings = []
     for cause in sorted(causes, key=lambda entry: LAYERS.index(entry["layer"])):
@@ -71,7 +79,7 @@ def diagnose(observations: Mapping, causes: Sequence[Mapping]) -> list[Mapping]:
             if jmespath.search(cause["match"], facts) is not True:
                 continue
             evidence = jmespath.search(cause["evidence"], facts)
-        except JMESPathError as error:
+        except jmespath.exceptions.JMESPathError as error:
             raise IncidentError(f"cause {cause['id']} cannot be evaluated: {error}") from error
         findings.append(
             {

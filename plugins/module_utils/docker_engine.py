@@ -35,7 +35,7 @@ def classify(error: BaseException, docker_host: str) -> IncidentError:
     chain = _chain(error)
     number = next((one.errno for one in chain if isinstance(one, OSError) and one.errno), None)
     if isinstance(error, ImportError):
-        return IncidentError("the Docker SDK for Python is missing for this Python; install the package `docker`, version 7 or later")
+        return IncidentError("the Docker SDK for Python is missing for this Python; install the package `docker`, version 5 or later")
     if number in (errno.EACCES, errno.EPERM):
         return EngineForbidden(f"no right to use the Docker engine at {docker_host}; run as root or as a member of the group `docker`")
     if any(type(one).__name__ in ("ReadTimeout", "ConnectTimeout", "ReadTimeoutError") or isinstance(one, TimeoutError) for one in chain):

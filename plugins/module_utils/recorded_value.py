@@ -44,7 +44,7 @@ BACKEND_NAMES = {"POSTGRES_USER": "DB_USER", "POSTGRES_PASSWORD": "DB_PASSWORD",
 def source_of(text: str, kinds: Iterable[str]) -> Source:
     """The source that an option names."""
     kinds = list(kinds)
-    kind, _, name = text.partition(":")
+    kind, _separator, name = text.partition(":")
     if kind not in kinds or (kind == ENV_FILE) != (text == ENV_FILE) or (kind != ENV_FILE and not name):
         raise IncidentError(f"the source `{text}` is none that can be read; write {' or '.join(_FORMS[one] for one in kinds)}")
     if kind == COPY:

@@ -65,5 +65,6 @@ def render(record: Mapping) -> str:
     lines += [f"- [ ] {finding['id']}: {finding['reason']}" for finding in left]
     mended = [finding for finding in record["findings"] if finding not in left]
     lines += [f"- [ ] {finding['id']}: {finding['escalate']}" for finding in mended if finding.get("escalate")]
-    lines.append("- [ ] Review this incident within 24 hours")
+    if record["outcome"] != "healthy":
+        lines.append("- [ ] Review this incident within 24 hours")
     return "\n".join(lines) + "\n"

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 import typing as t
 
 import pytest
@@ -231,3 +232,9 @@ def test_the_outcome(
     end = diagnosis.conclude(before, after, found, acted, act, failure)
     assert end["outcome"] == outcome
     assert text in end["text"]
+
+
+def test_a_python_without_jmespath_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jmespath", None)
+    with pytest.raises(IncidentError, match="pip install jmespath"):
+        diagnosis.check_causes([])

@@ -29,7 +29,7 @@ def files(draw: st.DrawFn) -> str:
     """An env file: definitions in every form, comments, empty lines, either line end, with or without the last one."""
     end = draw(ENDS)
     lines = []
-    for _ in range(draw(st.integers(0, 6))):
+    for _number in range(draw(st.integers(0, 6))):
         if draw(st.booleans()):
             lines.append(draw(FILLERS))
         prefix = draw(st.sampled_from(["", "export ", "  "]))

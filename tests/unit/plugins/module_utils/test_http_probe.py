@@ -90,7 +90,7 @@ class Service(BaseHTTPRequestHandler):
             return
         if self.path == "/drip":
             self.wfile.write(b"HTTP/1.1 200 OK\r\n")
-            for _ in range(15):
+            for _number in range(15):
                 self.wfile.write(b"X: y\r\n")
                 time.sleep(0.1)
             return

@@ -101,7 +101,7 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
             assert timeout <= 3
 
         def containers(self) -> list[dict[str, Any]]:
-            if world.engine:
+            if isinstance(world.engine, Exception):
                 raise world.engine
             labels = {"com.docker.compose.project": "shop"}
             networks = {"net": {"IPAddress": "172.30.99.1"}}
@@ -159,7 +159,7 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
             """Nothing is open."""
 
     def open_engine(docker_host: str, timeout: int) -> Client:
-        if world.sdk:
+        if isinstance(world.sdk, Exception):
             raise world.sdk
         return Client()
 
