@@ -124,7 +124,7 @@ ODDITIES = {
     # The server says of it "password authentication failed", as of a wrong one.
     "password_expired": Oddity(
         """ALTER ROLE "{role}" VALID UNTIL '2001-01-01'""",
-        """ALTER ROLE "{role}" VALID UNTIL 'infinity'""",
+        """UPDATE pg_authid SET rolvaliduntil = NULL WHERE rolname = '{role}'""",
         "password authentication failed",
     ),
     "database_renamed": Oddity(
@@ -155,7 +155,8 @@ def odd(sandbox: Sandbox, oddity: Oddity) -> Iterator[None]:
     try:
         yield
     finally:
-        sandbox.psql(oddity.revert.format(**names))
+        said = sandbox.psql(oddity.revert.format(**names))
+        assert "ERROR" not in said, said
         sandbox.restore()
 
 

@@ -90,7 +90,7 @@ class TestOnAFault:
         assert first == "Circuit Sage incident response: Database connection failure"
         assert [line for line in lines if not ACCOUNT_LINE.match(line)] == []
         events = [line[10:21].strip() for line in lines]
-        order = ["opened", "seen", "cause", "plan", "kept", "act", "proof", "resolved", "record"]
+        order = ["opened", "kept", "seen", "cause", "plan", "act", "proof", "resolved", "record"]
         assert [event for event in events if event in order] == order, events
         assert run.stderr == ""
 
