@@ -39,6 +39,12 @@ NOLOGIN = 'FATAL:  role "circuit_sage_user" is not permitted to log in\n'
 NOT_ACCEPTING = 'FATAL:  database "circuit_sage_db" is not currently accepting connections\n'
 
 
+def refuse(error: Exception | None) -> None:
+    """Raise what the made-up world answers with, if anything."""
+    if error is not None:
+        raise error
+
+
 class World:
     """What the engine, the server and the container would say."""
 
@@ -101,8 +107,7 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
             assert timeout <= 3
 
         def containers(self) -> list[dict[str, Any]]:
-            if isinstance(world.engine, Exception):
-                raise world.engine
+            refuse(world.engine)
             labels = {"com.docker.compose.project": "shop"}
             networks = {"net": {"IPAddress": "172.30.99.1"}}
             return [
@@ -159,8 +164,7 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
             """Nothing is open."""
 
     def open_engine(docker_host: str, timeout: int) -> Client:
-        if isinstance(world.sdk, Exception):
-            raise world.sdk
+        refuse(world.sdk)
         return Client()
 
     monkeypatch.setattr(database_login, "Session", Session)
