@@ -14,7 +14,7 @@ description:
   - Starts a container that is stopped, unpauses one that is paused, and ends the back-off of one that Docker would restart later. One that
     runs is left alone, so that a second run changes nothing.
   - Never creates, recreates or stops a container, whatever the compose files say.
-  - M(community.docker.docker_container) cannot tell a container in its back-off from one that runs, and takes three times as long.
+  - M(community.docker.docker_container) cannot tell a container in its back-off from one that runs.
 author: Circuit Sage contributors (@circuit-sage)
 extends_documentation_fragment:
   - circuit_sage.incident_response.stack
