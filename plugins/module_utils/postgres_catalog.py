@@ -19,7 +19,6 @@ APPLICATION_NAME = "circuit_sage_incident_response"
 
 # In milliseconds. What is asked reads a few hundred rows of memory; on a server that cannot do that in time, the rest counts for more.
 CATALOG_TIMEOUT = 1000
-CONTENT_TIMEOUT = 1000
 CONTENT_LOCK_TIMEOUT = 300
 WRITE_TIMEOUT = 2000
 WRITE_LOCK_TIMEOUT = 1000

@@ -14,7 +14,6 @@ from .redaction import redact
 from .stack import name_of
 
 CLIENT_BACKEND = "client backend"
-LOCAL = "[local]"
 IDLE_STATES = ("idle", "idle in transaction", "idle in transaction (aborted)")
 PREPARED = "prepared transaction"
 LONGEST_QUERY = 300
