@@ -191,12 +191,25 @@ def settle(sandbox: Sandbox) -> None:
     wait_for(steady, STEADY_WITHIN, "the backend did not run for a while without a restart")
 
 
-def outage(sandbox: Sandbox, way: t.Sequence[str], expected: str, delay: float) -> Ran:
+def restarts_of_backend(sandbox: Sandbox) -> tuple[int, str]:
+    """How often Docker itself has restarted the backend, and its state."""
+    command = ["docker", "inspect", "--format", "{{.RestartCount}} {{.State.Status}}", sandbox.backend]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_SECONDS * 10, check=True).stdout.split()
+    return int(said[0]), said[1]
+
+
+def outage(sandbox: Sandbox, way: t.Sequence[str], expected: str, restarts: int) -> Ran:
     """Stop PostgreSQL, let the backend crash for a while, then time one way to bring the service back."""
     settle(sandbox)
+    before, _state = restarts_of_backend(sandbox)
     timed([sys.executable, str(STACK / "fault.py"), "inject", "postgres_stopped"])
-    # Nobody acts at once; and how long Docker makes the backend wait depends on how long it has been failing.
-    time.sleep(delay)
+
+    def waits() -> bool:
+        count, state = restarts_of_backend(sandbox)
+        return count - before >= restarts and state == "restarting"
+
+    # Nobody acts at once. How long Docker makes the backend wait depends on how often it has failed: the same for every run.
+    wait_for(waits, COMMAND_SECONDS, f"the backend did not crash {restarts} times")
     watch = Watch(sandbox)
     watch.start()
     try:
@@ -219,7 +232,7 @@ def in_turns(ways: t.Mapping[str, t.Callable[[], Ran]], times: int) -> dict[str,
     return runs
 
 
-def measure(sandbox: Sandbox, cheap: int, faults: int, delay: float) -> list[Row]:
+def measure(sandbox: Sandbox, cheap: int, faults: int, restarts: int) -> list[Row]:
     """All rows of the table."""
     with tempfile.TemporaryDirectory(prefix="circuit-sage-bench-") as records:
         ansible = [str(PROGRAMS / "ansible-playbook"), "-i", str(CHECKOUT / "inventories" / "sandbox")]
@@ -230,9 +243,9 @@ def measure(sandbox: Sandbox, cheap: int, faults: int, delay: float) -> list[Row
         restart = [*sandbox.compose, "restart"]
         repairs = in_turns(
             {
-                "oracle": lambda: outage(sandbox, ["docker", "start", sandbox.postgres], "", delay),
-                "playbook": lambda: outage(sandbox, playbook, " resolved ", delay),
-                "guide": lambda: outage(sandbox, restart, "", delay),
+                "oracle": lambda: outage(sandbox, ["docker", "start", sandbox.postgres], "", restarts),
+                "playbook": lambda: outage(sandbox, playbook, " resolved ", restarts),
+                "guide": lambda: outage(sandbox, restart, "", restarts),
             },
             faults,
         )
@@ -264,13 +277,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cheap", type=int, default=5, help="repetitions of the floor and of the diagnosis (default %(default)s)")
     parser.add_argument("--faults", type=int, default=3, help="repetitions of each way out of the outage (default %(default)s)")
-    parser.add_argument("--delay", type=float, default=3.0, help="seconds from the first failure to the command (default %(default)s)")
+    parser.add_argument("--restarts", type=int, default=4, help="how often the backend crashes before the command (default %(default)s)")
     parser.add_argument("--markdown", type=Path, default=CHECKOUT / ".cache" / "bench" / "speed.md", help="file for the table as Markdown")
     options = parser.parse_args()
     sandbox = Sandbox()
     load = os.getloadavg()[0]
     try:
-        rows = measure(sandbox, options.cheap, options.faults, options.delay)
+        rows = measure(sandbox, options.cheap, options.faults, options.restarts)
     except NotMeasured as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2

@@ -5,17 +5,30 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from .engine_reader import EngineReader
+from .engine_reader import EngineReader, EngineRefused
 from .errors import IncidentError
 from .stack import group_by_service, name_of
 
 # What the engine is asked for, by the state of the container. One in its back-off has to be restarted: a start does not end the wait.
 _ACTIONS = {"exited": "start", "created": "start", "paused": "unpause", "restarting": "restart", "running": None}
 _BACK_OFF = "restarting"
+# Between two health checks, each of which takes the engine a tenth of a second: together shorter than a backend needs to start.
+POLL_SECONDS = 0.05
+
+
+class Wish(NamedTuple):
+    """What is wanted of a project: services to bring to run, and those that are looked at once these are healthy, in so many seconds."""
+
+    project: str
+    services: Sequence[str]
+    in_back_off: Sequence[str]
+    healthy_within: float
 
 
 class EngineStarter(EngineReader):
@@ -25,6 +38,16 @@ class EngineStarter(EngineReader):
         """Start, restart or unpause a container."""
         with self._ask("POST", f"/containers/{quote(identity, safe='')}/{action}") as response:
             response.read()
+
+    def run(self, identity: str, command: Sequence[str]) -> int | None:
+        """The exit status of a command inside a container, null when it has none; EngineRefused when the container does not run."""
+        with self._ask("POST", f"/containers/{quote(identity, safe='')}/exec", {"Cmd": command, "AttachStdout": True}) as response:
+            job = json.loads(response.read())["Id"]
+        with self._ask("POST", f"/exec/{job}/start", {"Detach": False}) as response:
+            response.read()
+        with self._ask("GET", f"/exec/{job}/json") as response:
+            status: int | None = json.loads(response.read())["ExitCode"]
+            return status
 
 
 def action_for(service: str, state: str) -> str | None:
@@ -36,20 +59,55 @@ def action_for(service: str, state: str) -> str | None:
     return _ACTIONS[state]
 
 
-def start(engine: EngineStarter, project: str, services: Sequence[str], in_back_off: Sequence[str], dry: bool) -> dict[str, dict[str, Any]]:
+def health_check(container: Mapping[str, Any]) -> list[str] | None:
+    """The command of a container's health check, from the engine's full description; null when it has none."""
+    kind, *command = (container["Config"].get("Healthcheck") or {}).get("Test") or ["NONE"]
+    if kind == "NONE":
+        return None
+    return ["/bin/sh", "-c", *command] if kind == "CMD-SHELL" else command
+
+
+def wait_until_healthy(engine: EngineStarter, identity: str, seconds: float) -> bool | None:
+    """Whether a container's own health check passed in time; null when it has none.
+
+    It is carried out here, over and over: the engine's own rounds are as far apart as the compose file says, ten seconds in production.
+    """
+    command = health_check(engine.inspect(identity))
+    if command is None:
+        return None
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            if engine.run(identity, command) == 0:
+                return True
+        except EngineRefused:
+            # It ended again, or is being restarted.
+            pass
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(POLL_SECONDS)
+
+
+def start(engine: EngineStarter, wish: Wish, dry: bool) -> dict[str, dict[str, Any]]:
     """What was done for each service, in the order in which they are given.
 
-    Those of `services` are brought to run; those of `in_back_off` are looked at after them, and only a back-off is ended.
+    The `services` are brought to run. Those `in_back_off` are looked at when these are healthy, and only a back-off is ended: started
+    earlier, they would fail once more for want of them.
     """
-    groups = group_by_service(engine.containers(), project)
-    missing = [service for service in services if service not in groups]
+    groups = group_by_service(engine.containers(), wish.project)
+    missing = [service for service in wish.services if service not in groups]
     if missing:
         raise IncidentError(
-            f"the project `{project}` has no container of {', '.join(missing)}; create it with `docker compose up -d`, or correct services"
+            f"the project `{wish.project}` has no container of {', '.join(missing)}; create it with `docker compose up -d`, or correct services"
         )
-    done = {}
-    for service in (*services, *(one for one in in_back_off if one in groups and one not in services)):
-        done[service] = _start_one(engine, groups[service][0], service, service in services, dry)
+    done = {service: _start_one(engine, groups[service][0], service, True, dry) for service in wish.services}
+    dependants = [service for service in wish.in_back_off if service in groups and service not in wish.services]
+    if dependants and not dry:
+        deadline = time.monotonic() + wish.healthy_within
+        for service in wish.services:
+            done[service]["healthy"] = wait_until_healthy(engine, groups[service][0]["Id"], deadline - time.monotonic())
+    if all(one["healthy"] is not False for one in done.values()):
+        done.update({service: _start_one(engine, groups[service][0], service, False, dry) for service in dependants})
     return done
 
 
@@ -59,4 +117,4 @@ def _start_one(engine: EngineStarter, container: Mapping[str, Any], service: str
     action = action_for(service, state) if always or state == _BACK_OFF else None
     if action and not dry:
         engine.carry_out(action, container["Id"])
-    return {"container": name_of(container), "state": state, "action": action}
+    return {"container": name_of(container), "state": state, "action": action, "healthy": None}

@@ -23,7 +23,7 @@ from .errors import IncidentError
 
 _HEADER = struct.Struct(">BxxxL")
 # 304: there was nothing to do, as with the start of what runs.
-_DONE = (http.client.OK, http.client.NO_CONTENT, http.client.NOT_MODIFIED)
+_DONE = (http.client.OK, http.client.CREATED, http.client.NO_CONTENT, http.client.NOT_MODIFIED)
 # Nobody writes a line that long; what follows in it is not read.
 _LONGEST_FRAME = 1024 * 1024
 
@@ -78,10 +78,13 @@ class EngineReader:
         self._timeout = timeout
 
     @contextlib.contextmanager
-    def _ask(self, method: str, path: str) -> Iterator[http.client.HTTPResponse]:
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Iterator[http.client.HTTPResponse]:
         connection = _connection(self._docker_host, self._timeout)
         try:
-            connection.request(method, path)
+            if body is None:
+                connection.request(method, path)
+            else:
+                connection.request(method, path, json.dumps(body), {"Content-Type": "application/json"})
             response = connection.getresponse()
             if response.status == http.client.NOT_FOUND:
                 raise ContainerGone("the container has just been removed; run again")

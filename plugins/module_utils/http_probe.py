@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import queue
 import ssl
@@ -23,6 +24,9 @@ MOST_BYTES = 64 * 1024
 BODY_SHOWN = 200
 # Between two rounds of waiting: short beside the second that the backend takes to come back, long beside a probe of a healthy one (5 ms).
 ROUND_SECONDS = 0.1
+# How long an answer is still waited for when it cannot be a good one any more, and how often that is looked at.
+HOPELESS_SECONDS = 0.3
+POLL_SECONDS = 0.05
 
 _BY_STATUS = {404: "not_found", 502: "bad_gateway", 504: "gateway_timeout"}
 
@@ -108,8 +112,8 @@ def _probe(url: str, timeout: float, context: ssl.SSLContext | None) -> dict[str
     return found
 
 
-def probe_all(urls: Sequence[str], timeout: float, validate_certs: bool) -> list[dict[str, Any]]:
-    """One answer for each address, in their order."""
+def probe_all(urls: Sequence[str], timeout: float, validate_certs: bool, hopeless: threading.Event | None = None) -> list[dict[str, Any]]:
+    """One answer for each address, in their order. Once it is `hopeless` to wait, what has not answered gets a moment only."""
     # Loading the certificate authorities takes 30 ms, as long as everything else here.
     context = _context(validate_certs) if any(url.startswith("https:") for url in urls) else None
     answers: queue.Queue[tuple[int, dict[str, Any]]] = queue.Queue()
@@ -118,15 +122,19 @@ def probe_all(urls: Sequence[str], timeout: float, validate_certs: bool) -> list
         threading.Thread(target=lambda n=number, u=url: answers.put((n, _probe(u, timeout, context))), daemon=True).start()
     found: dict[int, dict[str, Any]] = {}
     # A little longer than a probe's own timeout, which then has the better words.
-    deadline = time.monotonic() + timeout + 0.2
+    began, allowed = time.monotonic(), timeout + 0.2
     while len(found) < len(urls):
-        try:
-            number, answer = answers.get(timeout=max(deadline - time.monotonic(), 0.001))
-        except queue.Empty:
+        if hopeless and hopeless.is_set():
+            allowed = min(allowed, time.monotonic() - began + HOPELESS_SECONDS)
+            hopeless = None
+        left = began + allowed - time.monotonic()
+        if left <= 0:
             break
-        found[number] = answer
-    late = {"status": None, "class": "timeout", "database": None, "body": None, "milliseconds": round((timeout + 0.2) * 1000)}
-    late["error"] = f"no complete answer within {timeout} seconds"
+        with contextlib.suppress(queue.Empty):
+            number, answer = answers.get(timeout=min(left, POLL_SECONDS))
+            found[number] = answer
+    late = {"status": None, "class": "timeout", "database": None, "body": None, "milliseconds": round(allowed * 1000)}
+    late["error"] = f"no complete answer within {min(allowed, timeout):.1f} seconds"
     return [found.get(number, {"url": redact(url), **late}) for number, url in enumerate(urls)]
 
 
@@ -135,19 +143,26 @@ def decide(probes: Iterable[dict[str, Any]]) -> bool | None:
     return next((probe["class"] == "ok" for probe in probes if probe["class"] != "not_found"), None)
 
 
-def observe(urls: Sequence[str], timeout: float, validate_certs: bool, wait: float) -> dict[str, Any]:
-    """The answers and the decision; with `wait`, asked again until the service answers or the seconds are over."""
+def observe(
+    urls: Sequence[str],
+    timeout: float,
+    validate_certs: bool,
+    wait: float = 0,
+    may_come: Callable[[], bool] = lambda: True,
+    hopeless: threading.Event | None = None,
+) -> dict[str, Any]:
+    """The answers and the decision; with `wait`, asked again until the service answers, may no longer come, or the seconds are over."""
     check_urls(urls)
-    return until(lambda: probe_all(urls, timeout, validate_certs), wait)
+    return until(lambda: probe_all(urls, timeout, validate_certs, hopeless), wait, may_come)
 
 
-def until(ask: Callable[[], list[dict[str, Any]]], wait: float) -> dict[str, Any]:
-    """Ask until the service answers, no longer than `wait` seconds but at least once."""
+def until(ask: Callable[[], list[dict[str, Any]]], wait: float, may_come: Callable[[], bool]) -> dict[str, Any]:
+    """Ask until the service answers, while it may come and no longer than `wait` seconds, but at least once."""
     deadline = time.monotonic() + wait
     while True:
         probes = ask()
         answers = decide(probes)
-        if answers or time.monotonic() >= deadline:
+        if answers or time.monotonic() >= deadline or not may_come():
             break
         time.sleep(ROUND_SECONDS)
     unknown = (

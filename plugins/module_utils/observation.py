@@ -5,42 +5,70 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+import time
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from . import http_probe, postgres_observer, stack_observer
 from .engine_reader import EngineReader
+from .errors import IncidentError
 from .evidence import LOG_LINES, read_evidence
+from .stack import group_by_service
 from .symptoms import symptoms_of
 
 
-def _state(stack: Mapping[str, Any], service: str) -> str | None:
-    observed: str | None = ((stack["services"] or {}).get(service) or {}).get("state")
-    return observed
+def _probe(options: Mapping[str, Any], **how: Any) -> dict[str, Any]:
+    return http_probe.observe(options["urls"], options["timeout"], options["validate_certs"], **how)
+
+
+def _runs(reader: EngineReader, project: str, service: str) -> bool:
+    """Whether the service's container runs: one that is stopped, paused or in its back-off will not answer, however long one waits."""
+    try:
+        containers = group_by_service(reader.containers(), project).get(service, [])
+    except IncidentError:
+        return False
+    return bool(containers) and containers[0]["State"] == "running"
+
+
+def _wait(options: Mapping[str, Any], seconds: float) -> None:
+    """Wait for the database, and then for the service that needs it."""
+    deadline = time.monotonic() + seconds
+    # What is wrong with the input is told by the observation, which looks at the files first.
+    with contextlib.suppress(IncidentError):
+        postgres_observer.wait_for_answer(options, seconds)
+    reader = EngineReader(options["docker_host"], options["docker_timeout"])
+    _probe(
+        options,
+        wait=deadline - time.monotonic(),
+        may_come=lambda: _runs(reader, options["project_name"], options["backend_service"]),
+    )
+
+
+def _hopeless(options: Mapping[str, Any], stack: Mapping[str, Any], postgres: Mapping[str, Any]) -> bool:
+    """Whether the service cannot be healthy: its backend does not run, or has no database. A probe may hang then, on a lost packet."""
+    backend = (stack["services"] or {}).get(options["backend_service"]) or {}
+    return backend.get("state") != "running" or postgres["error"] is not None
 
 
 def observe(options: Mapping[str, Any]) -> dict[str, Any]:
     """The observations of all layers. Raises IncidentError for input that is wrong."""
     http_probe.check_urls(options["urls"])
-    wait = options["wait"]
-
-    def probe(seconds: float) -> dict[str, Any]:
-        return http_probe.observe(options["urls"], options["timeout"], options["validate_certs"], seconds)
-
+    if options["wait"]:
+        _wait(options, options["wait"])
+    hopeless = threading.Event()
     with ThreadPoolExecutor(max_workers=2) as threads:
-        postgres = threads.submit(postgres_observer.observe, options)
-        edge: Future[dict[str, Any]] | None = None if wait else threads.submit(probe, 0)
-        if wait:
-            # What waits for the database is looked at when the database has come up, or has not.
-            postgres.exception()
+        asked = threads.submit(postgres_observer.observe, {**options, "wait": 0})
+        edge = threads.submit(_probe, options, hopeless=hopeless)
         stack = stack_observer.observe(
             stack_observer.project_of(options), options["log_lines"], options["patterns"], options["require_variables"]
         )
-        if edge is None:
-            # Who does not run will not answer, however long it is waited for.
-            edge = threads.submit(probe, wait if _state(stack, options["backend_service"]) == "running" else 0)
-        observations = {"stack": stack, "postgres": postgres.result(), "edge": edge.result()}
+        postgres = asked.result()
+        if _hopeless(options, stack, postgres):
+            hopeless.set()
+        observations = {"stack": stack, "postgres": postgres, "edge": edge.result()}
     return {**observations, "evidence": _evidence(options, observations)}
 
 

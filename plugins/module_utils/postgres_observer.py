@@ -21,8 +21,8 @@ from .engine_reader import ContainerGone, EngineReader
 from .errors import EngineForbidden, EngineUnreachable, IncidentError
 from .fingerprint import Fingerprints
 from .login_attempts import MAINTENANCE_DATABASE, Logins, settle
-from .password_login import server_of
-from .recorded_passwords import BACKEND, CONTAINER, candidates, read_env_files
+from .password_login import Server, server_of
+from .recorded_passwords import BACKEND, CONTAINER, Candidate, candidates, read_env_files
 from .redaction import redact
 
 # Seconds that an observation may take beside one login that is not answered.
@@ -243,12 +243,19 @@ class Scene:
     unknown: dict[str, str] = field(default_factory=dict)
 
 
-def observe(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The whole observation. Raises IncidentError for input that is wrong; what is broken is part of what is observed."""
-    try:
-        pattern = re.compile(options["connected_pattern"])
-    except re.error as error:
-        raise IncidentError(f"connected_pattern is not a regular expression of Python ({error}); correct it") from None
+class Recorded(NamedTuple):
+    """The stack as the engine tells it, and every login that is recorded somewhere."""
+
+    reader: EngineReader
+    containers: Containers
+    environments: Mapping[str, Mapping[str, str]]
+    own: Mapping[str, str]
+    unreadable: Mapping[str, str]
+    server: Server
+    wanted: Sequence[Candidate]
+
+
+def _recorded(options: Mapping[str, Any]) -> Recorded:
     reader = EngineReader(options["docker_host"], min(options["docker_timeout"], TOTAL_BESIDE_LOGIN))
     containers = read_containers(reader, options)
     environments = {
@@ -257,8 +264,25 @@ def observe(options: Mapping[str, Any]) -> dict[str, Any]:
     own, copies, unreadable = read_env_files(Path(options["project_src"]) / options["env_file"])
     server = server_of(options, own)
     wanted = candidates(server, own, copies, environments[BACKEND], environments[CONTAINER])
-    if options["wait"] and wanted and containers.postgres:
-        settle(reader, containers.postgres["Id"], server, wanted[0], options["wait"])
+    return Recorded(reader, containers, environments, own, unreadable, server, wanted)
+
+
+def wait_for_answer(options: Mapping[str, Any], seconds: float) -> None:
+    """Wait until the server answers one way or the other, at most so long, and only while its container is not stopped or paused."""
+    recorded = _recorded(options)
+    if recorded.wanted and recorded.containers.postgres:
+        settle(recorded.reader, recorded.containers.postgres["Id"], recorded.server, recorded.wanted[0], seconds)
+
+
+def observe(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The whole observation. Raises IncidentError for input that is wrong; what is broken is part of what is observed."""
+    try:
+        pattern = re.compile(options["connected_pattern"])
+    except re.error as error:
+        raise IncidentError(f"connected_pattern is not a regular expression of Python ({error}); correct it") from None
+    if options["wait"]:
+        wait_for_answer(options, options["wait"])
+    reader, containers, environments, own, unreadable, server, wanted = _recorded(options)
     scene = Scene(
         options,
         reader,

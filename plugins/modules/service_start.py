@@ -33,11 +33,18 @@ options:
     required: true
   in_back_off:
     description:
-      - Services that are looked at after O(services), because they failed for want of them. Only one that sits out a back-off at that
-        moment is started; one that runs, and one that somebody stopped, is left alone.
+      - Services that are looked at once O(services) are healthy, because they failed for want of them. Only one that sits out a back-off
+        at that moment is started; one that runs, and one that somebody stopped, is left alone.
     type: list
     elements: str
     default: []
+  healthy_within:
+    description:
+      - How many seconds O(services) may take to pass the health checks of their containers, when services O(in_back_off) wait for them.
+        The checks are carried out at once, and not at the engine's next interval. A container without one counts as healthy.
+      - When the time is over, services O(in_back_off) are left alone.
+    type: int
+    default: 30
 """
 
 EXAMPLES = r"""
@@ -56,16 +63,17 @@ services:
   description:
     - What was done for each service. C(container), its C(state) before, and the C(action), one of V(start), V(unpause), V(restart), null
       when nothing was.
+    - C(healthy) says whether its health check passed, null when it was not waited for or has none.
   returned: success
   type: dict
   sample:
-    postgres: {container: circuit-sage-db, state: exited, action: start}
-    backend: {container: circuit-sage-api, state: restarting, action: restart}
+    postgres: {container: circuit-sage-db, state: exited, action: start, healthy: true}
+    backend: {container: circuit-sage-api, state: restarting, action: restart, healthy: null}
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.container_starter import EngineStarter, start
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.container_starter import EngineStarter, Wish, start
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.stack_options import STACK_OPTIONS
 
@@ -77,13 +85,15 @@ def main() -> None:
             **STACK_OPTIONS,
             "services": {"type": "list", "elements": "str", "required": True},
             "in_back_off": {"type": "list", "elements": "str", "default": []},
+            "healthy_within": {"type": "int", "default": 30},
         },
         supports_check_mode=True,
     )
     given = module.params
     engine = EngineStarter(given["docker_host"], given["docker_timeout"])
+    wish = Wish(given["project_name"], given["services"], given["in_back_off"], given["healthy_within"])
     try:
-        done = start(engine, given["project_name"], given["services"], given["in_back_off"], module.check_mode)
+        done = start(engine, wish, module.check_mode)
     except IncidentError as error:
         module.fail_json(msg=str(error))
     before = {service: one["state"] for service, one in done.items()}

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils import container_starter
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.container_starter import EngineStarter
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.container_starter import EngineStarter, Wish
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.engine_reader import EngineRefused
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 
@@ -29,6 +29,9 @@ class Stack:
     def __init__(self) -> None:
         self.states: dict[str, str] = {}
         self.asked: list[str] = []
+        # The health checks of services, and how they end, the last way again and again; null: the container does not run.
+        self.checks: dict[str, list[str]] = {}
+        self.ends: list[int | None] = [0]
 
     def listed(self) -> list[dict[str, Any]]:
         labels = {service: {"com.docker.compose.project": PROJECT, "com.docker.compose.service": service} for service in self.states}
@@ -50,10 +53,28 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
 
         def do_GET(self) -> None:
             service = self.path.split("/")[2]
-            self.answer(200, {"State": {"Status": found.states[service]}} if service in found.states else found.listed())
+            if self.path.startswith("/exec/"):
+                self.answer(200, {"ExitCode": found.ends.pop(0) if len(found.ends) > 1 else found.ends[0]})
+            elif service in found.states:
+                check = {"Healthcheck": {"Test": found.checks[service]}} if service in found.checks else {}
+                self.answer(200, {"State": {"Status": found.states[service]}, "Config": check})
+            else:
+                self.answer(200, found.listed())
 
         def do_POST(self) -> None:
-            _root, _containers, service, action = self.path.split("/")
+            _root, kind, service, action = self.path.split("/")
+            given = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or "{}")
+            if kind == "exec":
+                self.answer(200, None)
+                return
+            if action == "exec":
+                found.asked.append(f"{' '.join(given['Cmd'])} in {service}")
+                if found.ends[0] is None:
+                    found.ends.pop(0)
+                    self.answer(409, {"message": "the container is not running"})
+                else:
+                    self.answer(201, {"Id": "job"})
+                return
             found.asked.append(f"{action} {service}")
             if found.states[service] == "created":
                 self.answer(500, {"message": "port is already allocated"})
@@ -77,15 +98,18 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
             thread.join()
 
 
-def started(tmp_path: Path, services: list[str], in_back_off: list[str] | None = None, dry: bool = False) -> dict[str, Any]:
-    return container_starter.start(EngineStarter(f"unix://{tmp_path}/docker.sock", 2), PROJECT, services, in_back_off or [], dry)
+def started(
+    tmp_path: Path, services: list[str], in_back_off: list[str] | None = None, dry: bool = False, within: float = 5
+) -> dict[str, Any]:
+    return container_starter.start(EngineStarter(f"unix://{tmp_path}/docker.sock", 2), Wish(PROJECT, services, in_back_off or [], within), dry)
 
 
 @pytest.mark.parametrize(("state", "action"), [("exited", "start"), ("paused", "unpause"), ("restarting", "restart")])
 def test_the_least_for_each_state_and_nothing_the_second_time(tmp_path: Path, stack: Stack, state: str, action: str) -> None:
     stack.states = {"postgres": state}
-    assert started(tmp_path, ["postgres"]) == {"postgres": {"container": "cs-postgres", "state": state, "action": action}}
-    assert started(tmp_path, ["postgres"]) == {"postgres": {"container": "cs-postgres", "state": "running", "action": None}}
+    assert started(tmp_path, ["postgres"]) == {"postgres": {"container": "cs-postgres", "state": state, "action": action, "healthy": None}}
+    again = started(tmp_path, ["postgres"])
+    assert again == {"postgres": {"container": "cs-postgres", "state": "running", "action": None, "healthy": None}}
     assert stack.asked == [f"{action} postgres"]
 
 
@@ -108,6 +132,37 @@ def test_only_a_back_off_is_ended_and_only_after_the_others(tmp_path: Path, stac
     stack.states = {"backend": state, "postgres": "exited"}
     started(tmp_path, ["postgres"], ["backend"])
     assert stack.asked == asked
+
+
+@pytest.mark.parametrize(
+    ("check", "command"),
+    [(["CMD-SHELL", "pg_isready || exit 1"], "/bin/sh -c pg_isready || exit 1"), (["CMD", "pg_isready", "-q"], "pg_isready -q")],
+)
+def test_a_back_off_is_ended_when_what_was_started_is_healthy(tmp_path: Path, stack: Stack, check: list[str], command: str) -> None:
+    stack.states = {"postgres": "exited", "backend": "restarting"}
+    stack.checks = {"postgres": check}
+    stack.ends = [2, None, 0]
+    done = started(tmp_path, ["postgres"], ["backend"])
+    assert stack.asked == ["start postgres", *[f"{command} in postgres"] * 3, "restart backend"]
+    assert (done["postgres"]["healthy"], done["backend"]["healthy"]) == (True, None)
+
+
+@pytest.mark.parametrize("check", [["NONE"], []])
+def test_a_container_without_a_health_check_is_not_waited_for(tmp_path: Path, stack: Stack, check: list[str]) -> None:
+    stack.states = {"postgres": "exited", "backend": "restarting"}
+    stack.checks = {"postgres": check}
+    assert started(tmp_path, ["postgres"], ["backend"])["postgres"]["healthy"] is None
+    assert stack.asked == ["start postgres", "restart backend"]
+
+
+def test_who_would_fail_once_more_is_left_alone(tmp_path: Path, stack: Stack) -> None:
+    stack.states = {"postgres": "exited", "backend": "restarting"}
+    stack.checks = {"postgres": ["CMD", "pg_isready"]}
+    stack.ends = [2]
+    done = started(tmp_path, ["postgres"], ["backend"], within=0.2)
+    assert done.keys() == {"postgres"}
+    assert done["postgres"]["healthy"] is False
+    assert "restart backend" not in stack.asked
 
 
 def test_a_service_named_twice_is_started_once(tmp_path: Path, stack: Stack) -> None:

@@ -149,10 +149,16 @@ def test_observe(service: str) -> None:
 
 def test_waiting_ends_with_the_first_good_answer() -> None:
     answers = iter([[{"class": "bad_gateway"}], [{"class": "ok"}]])
-    assert http_probe.until(lambda: next(answers), 30)["answers"] is True
+    assert http_probe.until(lambda: next(answers), 30, lambda: True)["answers"] is True
 
 
 def test_waiting_ends_when_the_time_is_over() -> None:
     began = time.monotonic()
-    assert http_probe.until(lambda: [{"class": "refused"}], 0.15)["answers"] is False
+    assert http_probe.until(lambda: [{"class": "refused"}], 0.15, lambda: True)["answers"] is False
     assert time.monotonic() - began < 1
+
+
+def test_waiting_ends_when_no_answer_may_come() -> None:
+    asked = []
+    assert http_probe.until(lambda: asked.append(1) or [{"class": "refused"}], 30, lambda: len(asked) < 2)["answers"] is False
+    assert len(asked) == 2

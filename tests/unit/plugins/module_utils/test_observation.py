@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Circuit Sage contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""All layers in one pass: all at the same time, or when it is to be waited, in the order in which they come back."""
+"""All layers in one pass, at the same time; when it is to be waited, for the layers in the order in which they come back before."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils imp
     postgres_observer,
     stack_observer,
 )
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.engine_reader import EngineReader
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import EngineUnreachable, IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.stack_options import (
     EDGE_INFO_OPTIONS,
     POSTGRES_INFO_OPTIONS,
@@ -35,52 +36,81 @@ OPTIONS = {
 }
 
 
-def observed(monkeypatch: pytest.MonkeyPatch, backend: str | None, wait: int) -> tuple[list[Any], dict[str, Any]]:
-    """What was asked for, in its order, with a backend in that state; None: the engine does not answer."""
-    asked: list[Any] = []
+class Asked:
+    """What was asked for, in its order; the engine lists a backend in that state, None: it does not answer."""
 
-    def stack(project: stack_observer.Project, *_rest: Any) -> dict[str, Any]:
-        asked.append(("stack", project.name))
-        return {"services": backend and {"backend": {"state": backend}}}
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, backend: str | None) -> None:
+        self.asked: list[Any] = []
+        self._backend = backend
+        monkeypatch.setattr(stack_observer, "observe", self._stack)
+        monkeypatch.setattr(postgres_observer, "observe", self._postgres)
+        monkeypatch.setattr(postgres_observer, "wait_for_answer", lambda _options, seconds: self.asked.append(("answer", seconds)))
+        monkeypatch.setattr(http_probe, "observe", self._edge)
+        monkeypatch.setattr(EngineReader, "containers", lambda _reader: self._containers())
 
-    def postgres(options: dict[str, Any]) -> dict[str, Any]:
-        asked.append(("postgres", options["wait"]))
-        return {"via": "tcp"}
+    def _stack(self, project: stack_observer.Project, *_rest: Any) -> dict[str, Any]:
+        self.asked.append(("stack", project.name))
+        return {"services": {}}
 
-    def edge(_urls: list[str], _timeout: float, _validate: bool, seconds: float) -> dict[str, Any]:
-        asked.append(("edge", seconds))
+    def _postgres(self, options: dict[str, Any]) -> dict[str, Any]:
+        self.asked.append(("postgres", options["wait"]))
+        return {"error": None}
+
+    def _edge(self, _urls: list[str], _timeout: float, _validate: bool, wait: float = 0, **how: Any) -> dict[str, Any]:
+        self.asked.append(("edge", round(wait), how["may_come"]() if wait else None))
         return {"answers": True}
 
-    monkeypatch.setattr(stack_observer, "observe", stack)
-    monkeypatch.setattr(postgres_observer, "observe", postgres)
-    monkeypatch.setattr(http_probe, "observe", edge)
-    return asked, observation.observe({**OPTIONS, "wait": wait})
+    def _containers(self) -> list[dict[str, Any]]:
+        if self._backend is None:
+            raise EngineUnreachable("nothing listens")
+        labels = {"com.docker.compose.project": "circuit-sage", "com.docker.compose.service": "backend"}
+        return [{"Id": "1", "Created": 1, "State": self._backend, "Labels": labels}]
 
 
 def test_every_layer_is_observed(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked, result = observed(monkeypatch, "running", 0)
-    assert sorted(asked) == [("edge", 0), ("postgres", 0), ("stack", "circuit-sage")]
-    assert result == {
-        "stack": {"services": {"backend": {"state": "running"}}},
-        "postgres": {"via": "tcp"},
-        "edge": {"answers": True},
-        "evidence": {},
-    }
+    engine = Asked(monkeypatch, "running")
+    result = observation.observe({**OPTIONS, "wait": 0})
+    assert sorted(engine.asked) == [("edge", 0, None), ("postgres", 0), ("stack", "circuit-sage")]
+    assert result == {"stack": {"services": {}}, "postgres": {"error": None}, "edge": {"answers": True}, "evidence": {}}
 
 
-@pytest.mark.parametrize(("backend", "seconds"), [("running", 20), ("restarting", 0), (None, 0)])
-def test_waiting_goes_from_the_database_to_the_service(monkeypatch: pytest.MonkeyPatch, backend: str | None, seconds: int) -> None:
-    asked, _result = observed(monkeypatch, backend, 20)
-    assert asked == [("postgres", 20), ("stack", "circuit-sage"), ("edge", seconds)]
+@pytest.mark.parametrize(("backend", "may_come"), [("running", True), ("restarting", False), (None, False)])
+def test_the_database_is_waited_for_and_then_the_service_while_its_container_runs(
+    monkeypatch: pytest.MonkeyPatch, backend: str | None, may_come: bool
+) -> None:
+    engine = Asked(monkeypatch, backend)
+    observation.observe({**OPTIONS, "wait": 20})
+    assert engine.asked[:2] == [("answer", 20), ("edge", 20, may_come)]
+    assert sorted(engine.asked[2:]) == [("edge", 0, None), ("postgres", 0), ("stack", "circuit-sage")]
 
 
 def test_the_layers_are_asked_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
     meeting = threading.Barrier(3, timeout=MEETING_SECONDS)
     monkeypatch.setattr(stack_observer, "observe", lambda *_given: {"services": None, "place": meeting.wait()})
-    monkeypatch.setattr(postgres_observer, "observe", lambda *_given: {"place": meeting.wait()})
-    monkeypatch.setattr(http_probe, "observe", lambda *_given: {"place": meeting.wait()})
+    monkeypatch.setattr(postgres_observer, "observe", lambda *_given: {"error": None, "place": meeting.wait()})
+    monkeypatch.setattr(http_probe, "observe", lambda *_given, **_how: {"place": meeting.wait()})
     result = observation.observe({**OPTIONS, "wait": 0})
     assert sorted(result[layer]["place"] for layer in ("stack", "postgres", "edge")) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("state", "error", "waited_for"),
+    [("running", None, True), ("restarting", None, False), ("running", {"class": "refused"}, False)],
+)
+def test_an_answer_that_cannot_be_good_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, state: str, error: dict[str, str] | None, waited_for: bool
+) -> None:
+    told = {}
+
+    def edge(*_given: Any, hopeless: threading.Event) -> dict[str, Any]:
+        told["hopeless"] = hopeless.wait(0.2)
+        return {"answers": None}
+
+    monkeypatch.setattr(stack_observer, "observe", lambda *_given: {"services": {"backend": {"state": state}}})
+    monkeypatch.setattr(postgres_observer, "observe", lambda *_given: {"error": error})
+    monkeypatch.setattr(http_probe, "observe", edge)
+    observation.observe({**OPTIONS, "wait": 0})
+    assert told["hopeless"] is not waited_for
 
 
 def test_wrong_input_is_told_before_anything_is_asked() -> None:
@@ -96,9 +126,10 @@ def test_what_is_wrong_with_the_files_goes_before_what_is_wrong_with_the_databas
 
         return observe
 
-    observed(monkeypatch, "running", 0)
+    Asked(monkeypatch, "running")
     monkeypatch.setattr(stack_observer, "observe", fails("there is no env file"))
-    monkeypatch.setattr(postgres_observer, "observe", fails("connected_pattern is not a regular expression"))
+    for name in ("observe", "wait_for_answer"):
+        monkeypatch.setattr(postgres_observer, name, fails("connected_pattern is not a regular expression"))
     with pytest.raises(IncidentError, match="there is no env file"):
         observation.observe({**OPTIONS, "wait": wait})
 
@@ -114,7 +145,7 @@ def test_evidence_is_read_where_it_is_wanted_and_something_is_broken(
     stack = {"engine": {"reachable": reachable, "error": "no socket"}, "services": {"postgres": service, "backend": service}}
     monkeypatch.setattr(stack_observer, "observe", lambda *_given: stack)
     monkeypatch.setattr(postgres_observer, "observe", lambda *_given: {"error": None, "write": {"ok": True}, "blockers": []})
-    monkeypatch.setattr(http_probe, "observe", lambda *_given: {"answers": answers, "probes": []})
+    monkeypatch.setattr(http_probe, "observe", lambda *_given, **_how: {"answers": answers, "probes": []})
     monkeypatch.setattr(observation, "read_evidence", lambda _reader, project, services, _lines: {f"{project} {services}": "the log"})
     result = observation.observe({**OPTIONS, "wait": 0, "evidence_of": wanted})
     assert result["evidence"] == ({"circuit-sage ['backend']": "the log"} if kept else {})
