@@ -24,7 +24,9 @@ def tell(record: Record, finding: dict[str, t.Any]) -> list[dict[str, t.Any]]:
         {"at": cause["at"], "event": "no restart", "text": finding["why_not_restart"]},
     ]
     if finding["decision"] == "act":
-        planned = record.event("plan", f"{finding['remedy']} ({finding['risk']})")
+        owner = finding.get("role")
+        handed = f", handed over to {owner}" if owner and owner != record.content["kind"] else ""
+        planned = record.event("plan", f"{finding['remedy']} ({finding['risk']}){handed}")
         return [cause, *reasons, planned, *([record.event("follow up", finding["escalate"])] if finding.get("escalate") else [])]
     return [cause, *reasons, record.event("left", finding["reason"])]
 
@@ -51,6 +53,7 @@ class ActionModule(ActionBase):
             record = Record.current(task_vars)
             kept = [record.keep_evidence(name, content) for name, content in plain(options["evidence"]).items()]
             record.merge_findings(plain(options["findings"]))
+            self._judge_severity(record, plain(options["findings"]))
             if options["change"]:
                 record.content["changes"].append(redacted(plain(options["change"])))
             account = [record.event(options["event"], options["text"])]
@@ -59,3 +62,10 @@ class ActionModule(ActionBase):
         except IncidentError as error:
             return {**result, "failed": True, "msg": str(error)}
         return {**result, "changed": False, "account": account, "evidence": kept}
+
+    @staticmethod
+    def _judge_severity(record: Record, findings: list[dict[str, t.Any]]) -> None:
+        """The worst severity of the causes found, where each of them has one of its own: the playbook's is a guess before that."""
+        own = [finding.get("severity") for finding in findings]
+        if own and all(own):
+            record.content["severity"] = min(t.cast("list[str]", own))

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils import lock, run_settings
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.diagnosis import check_causes, plain
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import cause_catalog, lock, run_settings
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.diagnosis import check_causes
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import Record
 
@@ -42,7 +42,6 @@ class ActionModule(ActionBase):
                 "kind": {"type": "str", "required": True},
                 "title": {"type": "str", "required": True},
                 "severity": {"type": "str", "required": True, "choices": ["P1", "P2", "P3", "P4"]},
-                "causes": {"type": "list", "elements": "dict", "required": True},
                 "project_name": {"type": "str", "required": True},
                 "mode": {"type": "str", "default": "remediate"},
                 "risk_limit": {"type": "str", "default": "disruptive"},
@@ -59,7 +58,7 @@ class ActionModule(ActionBase):
         return {**result, "changed": False, "ansible_facts": {"circuit_sage_incident": facts}}
 
     def _open(self, options: dict[str, t.Any], task_vars: dict[str, t.Any], result: dict[str, t.Any]) -> dict[str, t.Any]:
-        causes = plain(options["causes"])
+        causes = cause_catalog.all_causes()
         run_settings.refuse_unknown(task_vars)
         approve = run_settings.check(options["mode"], options["risk_limit"], options["approve"], causes)
         check_causes(causes)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils import diagnosis
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import cause_catalog, diagnosis
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 
 
@@ -26,13 +26,18 @@ def _told(function: Callable[..., t.Any]) -> Callable[..., t.Any]:
     return call
 
 
+def findings(observations: dict[str, t.Any], causes: list[dict[str, t.Any]] | None = None) -> list[dict[str, t.Any]]:
+    """Return the causes that match: of those given, or of those of all roles."""
+    return diagnosis.diagnose(observations, cause_catalog.all_causes() if causes is None else causes)
+
+
 class FilterModule:
     """The filters of the pipeline."""
 
     def filters(self) -> dict[str, Callable[..., t.Any]]:
         """Return the filters by name."""
         return {
-            "findings": _told(diagnosis.diagnose),
+            "findings": _told(findings),
             "plan": _told(diagnosis.plan),
             "symptoms": _told(diagnosis.symptoms),
             "seen": _told(diagnosis.seen),

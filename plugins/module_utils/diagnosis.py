@@ -19,7 +19,8 @@ from .symptoms import symptoms_of
 LAYERS = ("host", "engine", "container", "network", "process", "authentication", "state", "pool", "application", "edge")
 RISKS = ("safe", "disruptive", "destructive")
 REQUIRED_KEYS = ("id", "title", "layer", "match", "evidence", "why_not_restart")
-OPTIONAL_KEYS = ("remedy", "risk", "respects_hold", "escalate")
+OPTIONAL_KEYS = ("remedy", "risk", "respects_hold", "escalate", "severity", "role")
+SEVERITIES = ("P1", "P2", "P3", "P4")
 
 Mapping = dict[str, t.Any]
 
@@ -58,6 +59,8 @@ def check_causes(causes: Sequence[Mapping]) -> None:
             raise IncidentError(f"cause {name} has the layer {cause['layer']}; use one of {', '.join(LAYERS)}")
         if cause.get("remedy") and cause.get("risk") not in RISKS:
             raise IncidentError(f"cause {name} has a remedy with the risk {cause.get('risk')}; use one of {', '.join(RISKS)}")
+        if cause.get("severity", "P1") not in SEVERITIES:
+            raise IncidentError(f"cause {name} has the severity {cause['severity']}; use one of {', '.join(SEVERITIES)}")
         for key in ("match", "evidence"):
             try:
                 jmespath.compile(cause[key])
@@ -91,6 +94,8 @@ def diagnose(observations: Mapping, causes: Sequence[Mapping]) -> list[Mapping]:
                 "risk": cause.get("risk"),
                 "respects_hold": bool(cause.get("respects_hold")),
                 "escalate": cause.get("escalate"),
+                "severity": cause.get("severity"),
+                "role": cause.get("role"),
                 "why_not_restart": cause["why_not_restart"],
                 "status": "found",
             }

@@ -22,6 +22,7 @@ KNOWN = (
     "incident_record_dir",
     "incident_lock_dir",
     "incident_lock_seconds",
+    "incident_settle_seconds",
 )
 # The modules' options, as the sentences of their errors name them, and the variables of the inventory that the roles give them.
 VARIABLES = {

@@ -38,11 +38,6 @@ options:
     type: str
     required: true
     choices: [P1, P2, P3, P4]
-  causes:
-    description: The causes that the role knows; they are checked, and O(approve) must name one of them or one of their remedies.
-    type: list
-    elements: dict
-    required: true
   project_name:
     description: The Compose project, which names the lock.
     type: str
@@ -56,7 +51,7 @@ options:
     type: str
     default: disruptive
   approve:
-    description: Causes or remedies that may run whatever their risk, as a list or as a text with commas.
+    description: Causes of the collection's roles, or their remedies, that may run whatever their risk, as a list or as a text with commas.
     type: raw
   record_dir:
     description: Folder of the incident records on the controller. Empty means C(incidents) in the checkout, else in the current folder.
@@ -77,7 +72,6 @@ EXAMPLES = r"""
     kind: db_failure
     title: Database connection failure
     severity: P1
-    causes: "{{ __db_failure_causes }}"
     project_name: circuit-sage
 """
 
