@@ -97,9 +97,8 @@ def start(engine: EngineStarter, wish: Wish, dry: bool) -> dict[str, dict[str, A
     groups = group_by_service(engine.containers(), wish.project)
     missing = [service for service in wish.services if service not in groups]
     if missing:
-        raise IncidentError(
-            f"the project `{wish.project}` has no container of {', '.join(missing)}; create it with `docker compose up -d`, or correct services"
-        )
+        lacks = f"the project `{wish.project}` has no container of {', '.join(missing)}"
+        raise IncidentError(f"{lacks}; create it with `docker compose up -d`, or correct services")
     done = {service: _start_one(engine, groups[service][0], service, True, dry) for service in wish.services}
     dependants = [service for service in wish.in_back_off if service in groups and service not in wish.services]
     if dependants and not dry:

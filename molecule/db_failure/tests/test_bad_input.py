@@ -85,7 +85,7 @@ def test_no_right_on_docker(tmp_path: Path) -> None:
     other = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
     other += ["--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search", "--bounding-set=-all,+dac_read_search"]
     lock_dir = f"incident_lock_dir={home}"
-    run = Player(home / "records").play(
+    run = Player(home / "records", "db_failure").play(
         "-e", lock_dir, before=other, env=user_environment(HOME=str(home), ANSIBLE_REMOTE_TMP=str(home / "tmp"))
     )
     assert_refused(run, "no right to use the Docker engine", "group `docker`")
@@ -121,7 +121,7 @@ def test_setting(player: Player, setting: str, words: tuple[str, ...]) -> None:
 def test_record_folder_that_cannot_be_written(tmp_path: Path) -> None:
     """A file stands where a folder should."""
     (tmp_path / "taken").write_text("", encoding="utf-8")
-    run = Player(tmp_path / "records").play("-e", f"incident_record_dir={tmp_path}/taken/records", say_records=False)
+    run = Player(tmp_path / "records", "db_failure").play("-e", f"incident_record_dir={tmp_path}/taken/records", say_records=False)
     assert_refused(run, f"the record folder {tmp_path}/taken/records cannot be written", "incident_record_dir")
 
 

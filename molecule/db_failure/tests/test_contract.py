@@ -260,9 +260,9 @@ def lock(sandbox: Sandbox) -> Iterator[Path]:
 def test_two_runs_at_once(sandbox: Sandbox, tmp_path: Path) -> None:
     """The first mends; the second refuses at once, names the first's incident and touches nothing."""
     with sandbox.fault("postgres_stopped"):
-        first = Player(tmp_path / "first").start()
+        first = Player(tmp_path / "first", "db_failure").start()
         eventually(sandbox.lock_file.exists, 60, "the first run has the lock")
-        second = Player(tmp_path / "second").play()
+        second = Player(tmp_path / "second", "db_failure").play()
         refused_while_first_ran = first.process.poll() is None
         first.wait()
         assert refused_while_first_ran, "the first run had ended before the second; nothing was tried"

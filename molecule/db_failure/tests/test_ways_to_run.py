@@ -60,7 +60,7 @@ class TestOnAFault:
     def test_installed_with_the_default_callback(self, installed: Path, tmp_path: Path) -> None:
         """From an empty folder without an ansible.cfg: it works, keeps its records there, and its last message says cause and record."""
         env = user_environment(ANSIBLE_COLLECTIONS_PATH=str(installed))
-        player = Player(tmp_path / "incidents")
+        player = Player(tmp_path / "incidents", "db_failure")
         run = player.play("-i", INVENTORY, "--check", playbook=FULL_NAME, cwd=tmp_path, env=env, say_records=False)
         assert run.status == 0, run.output
         assert_plain(run)
@@ -72,7 +72,7 @@ class TestOnAFault:
     def test_installed_with_the_account(self, installed: Path, tmp_path: Path) -> None:
         """One setting gives the short account there, too."""
         env = user_environment(ANSIBLE_COLLECTIONS_PATH=str(installed), ANSIBLE_STDOUT_CALLBACK="circuit_sage.incident_response.account")
-        player = Player(tmp_path / "records")
+        player = Player(tmp_path / "records", "db_failure")
         run = player.play("-i", INVENTORY, "--check", playbook=FULL_NAME, cwd=tmp_path, env=env)
         assert run.status == 0, run.output
         assert_plain(run)

@@ -1,68 +1,14 @@
 # Copyright: (c) 2026, Circuit Sage contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The causes of db_failure against observations recorded from the real stack under each fault, right and near-miss."""
+"""What looks like a cause of db_failure and is none, and what its causes read out of what was recorded."""
 
 from __future__ import annotations
 
-import json
-import typing as t
-from pathlib import Path
-
 import pytest
-import yaml
+from recorded_observations import CAUSES, found, recorded
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils import diagnosis
-
-CHECKOUT = Path(__file__).parents[3]
-ROLE = CHECKOUT / "roles" / "db_failure"
-RECORDED = CHECKOUT / "tests" / "unit" / "recorded" / "observations"
-CAUSES = yaml.safe_load((ROLE / "vars" / "main" / "causes.yml").read_text(encoding="utf-8"))["__db_failure_causes"]
-FAULTS = sorted(path.stem for path in RECORDED.glob("*.json") if path.stem != "healthy")
-
-
-def recorded(name: str, **changes: t.Any) -> dict[str, t.Any]:
-    """A recorded observation with some paths changed, `postgres__role__expired=True`."""
-    observations: dict[str, t.Any] = json.loads((RECORDED / f"{name}.json").read_text(encoding="utf-8"))
-    for path, value in changes.items():
-        *parents, last = path.split("__")
-        place = observations
-        for parent in parents:
-            place = place[parent]
-        assert last in place, f"{path} is not in the recorded observation"
-        place[last] = value
-    return observations
-
-
-def found(observations: dict[str, t.Any]) -> list[str]:
-    return [finding["id"] for finding in diagnosis.diagnose(observations, CAUSES)]
-
-
-def test_there_is_a_recorded_observation_of_every_fault() -> None:
-    faults = {path.stem for path in (CHECKOUT / "extensions" / "drill" / "faults").glob("*.yml")}
-    assert faults == set(FAULTS)
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_the_fault_is_named_alone_and_first(fault: str) -> None:
-    assert found(recorded(fault)) == [fault]
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_the_fault_is_a_symptom_too(fault: str) -> None:
-    assert diagnosis.symptoms(recorded(fault))
-
-
-def test_nothing_is_found_on_the_healthy_stack() -> None:
-    assert found(recorded("healthy")) == []
-    assert diagnosis.symptoms(recorded("healthy")) == []
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_every_evidence_has_something_to_say(fault: str) -> None:
-    (finding,) = diagnosis.diagnose(recorded(fault), CAUSES)
-    assert [value for value in finding["evidence"].values() if value is not None]
-
 
 NEAR_MISSES = {
     "an expired password is refused in the words of a changed one": recorded("database_password_moved", postgres__role__expired=True),
@@ -135,11 +81,6 @@ def test_the_backends_back_off_is_ended_only_when_its_database_answers() -> None
     waiting = recorded("healthy", stack__services__backend__state="restarting")
     assert found(waiting) == ["backend_in_backoff"]
     assert found(recorded("postgres_stopped", stack__services__backend__state="restarting")) == ["postgres_stopped"]
-
-
-def test_every_remedy_has_its_file_and_every_file_its_cause() -> None:
-    files = {path.stem for path in (ROLE / "tasks" / "remedies").glob("*.yml")}
-    assert files == {cause["remedy"] for cause in CAUSES if cause.get("remedy")}
 
 
 def test_causes_that_may_be_deliberate_respect_a_hold() -> None:

@@ -101,7 +101,8 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
 def started(
     tmp_path: Path, services: list[str], in_back_off: list[str] | None = None, dry: bool = False, within: float = 5
 ) -> dict[str, Any]:
-    return container_starter.start(EngineStarter(f"unix://{tmp_path}/docker.sock", 2), Wish(PROJECT, services, in_back_off or [], within), dry)
+    engine = EngineStarter(f"unix://{tmp_path}/docker.sock", 2)
+    return container_starter.start(engine, Wish(PROJECT, services, in_back_off or [], within), dry)
 
 
 @pytest.mark.parametrize(("state", "action"), [("exited", "start"), ("paused", "unpause"), ("restarting", "restart")])

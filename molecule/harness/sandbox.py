@@ -24,7 +24,7 @@ from typing import Any
 
 import docker
 
-CHECKOUT = Path(__file__).resolve().parents[3]
+CHECKOUT = Path(__file__).resolve().parents[2]
 STACK = CHECKOUT / "molecule" / "stack"
 sys.path.insert(0, str(STACK))
 faults = importlib.import_module("fault")  # molecule/stack/fault.py

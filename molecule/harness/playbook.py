@@ -22,7 +22,6 @@ from typing import Any
 from sandbox import CHECKOUT, eventually
 
 BIN = Path(sys.executable).parent
-PLAYBOOK = "playbooks/db_failure.yml"
 SECONDS = 180  # a run takes three to ten; more than a crowded machine ever needed
 
 
@@ -165,22 +164,23 @@ def user_environment(**more: str) -> dict[str, str]:
 
 
 class Player:
-    """Starts runs with the records in one folder."""
+    """Starts runs of an incident's playbook with the records in one folder."""
 
-    def __init__(self, records: Path) -> None:
+    def __init__(self, records: Path, incident: str) -> None:
         self.records = records
+        self._playbook = f"playbooks/{incident}.yml"
 
     def start(
         self,
         *arguments: str,
-        playbook: str = PLAYBOOK,
+        playbook: str | None = None,
         cwd: Path = CHECKOUT,
         env: Mapping[str, str] | None = None,
         before: Sequence[str] = (),
         say_records: bool = True,
     ) -> Run:
         """Start `ansible-playbook`, after the words in `before`; without `say_records` it keeps its records where it does by itself."""
-        command = [*before, str(BIN / "ansible-playbook"), playbook, *arguments]
+        command = [*before, str(BIN / "ansible-playbook"), playbook or self._playbook, *arguments]
         if say_records:
             command += ["-e", f"incident_record_dir={self.records}"]
         return Run(command, cwd, env or user_environment(), self.records)
