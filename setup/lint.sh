@@ -32,14 +32,14 @@ mapfile -t programs < <(files '*.py' | grep -Ev '^(plugins|tests)/' | xargs -n 1
 
 types_of_programs() {
   local folder status=0
-  for folder in "$@"; do MYPYPATH=$folder mypy "$folder"/*.py || status=1; done
+  for folder in "$@"; do MYPYPATH=$folder:molecule/harness mypy "$folder"/*.py || status=1; done
   return "$status"
 }
 
 check "ruff" ruff check .
 check "ruff format" ruff format --check --diff .
 check "mypy (collection)" mypy "$collection/plugins"
-check "mypy (tests)" mypy tests
+check "mypy (tests)" env MYPYPATH=tests/unit/roles mypy tests
 check "mypy (programs)" types_of_programs "${programs[@]}"
 check "shellcheck" shellcheck "${scripts[@]}"
 check "yamllint" yamllint --strict .

@@ -159,6 +159,16 @@ def test_waiting_ends_when_the_time_is_over() -> None:
 
 
 def test_waiting_ends_when_no_answer_may_come() -> None:
-    asked = []
-    assert http_probe.until(lambda: asked.append(1) or [{"class": "refused"}], 30, lambda: len(asked) < 2)["answers"] is False
-    assert len(asked) == 2
+    rounds = iter([True, True, False])
+    assert http_probe.until(lambda: [{"class": "refused"}], 30, lambda: next(rounds))["answers"] is False
+    assert list(rounds) == []
+
+
+def test_an_answer_that_is_late_gets_a_moment_when_it_is_hopeless(service: str) -> None:
+    hopeless = threading.Event()
+    hopeless.set()
+    began = time.monotonic()
+    (probe, fast) = http_probe.probe_all([f"{service}/hang", f"{service}/200"], 3, True, hopeless)
+    assert time.monotonic() - began < 1
+    assert (probe["class"], fast["class"]) == ("timeout", "ok")
+    assert probe["error"] == "no complete answer within 0.3 seconds"
