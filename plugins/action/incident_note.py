@@ -17,7 +17,8 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils.rep
 
 def tell(record: Record, finding: dict[str, t.Any]) -> list[dict[str, t.Any]]:
     """What the account says of a finding. Cause and plan go into the timeline too; the reasons stand in the finding itself."""
-    cause = record.event("cause", f"{finding['id']}: {finding['title']}")
+    # The title of drift says all that its id does.
+    cause = record.event("cause", finding["title"] if finding.get("drift") else f"{finding['id']}: {finding['title']}")
     known = "; ".join(line for line in evidence_lines(redacted(finding["evidence"])) if not line.endswith(": unknown"))
     reasons = [
         {"at": cause["at"], "event": "because", "text": known},

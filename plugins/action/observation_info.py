@@ -1,16 +1,34 @@
 # Copyright: (c) 2026, Circuit Sage contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Observe, and keep the evidence that came with it: the module observation_info reads on the managed host, the record keeps."""
+"""Observe on the managed host, then compare with the baseline and keep the evidence: both are on the controller."""
 
 from __future__ import annotations
 
 import typing as t
+from pathlib import Path
 
+import yaml
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import baseline
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.diagnosis import plain
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import Record
+
+
+def read_baseline(path: Path, host: str) -> dict[str, t.Any] | None:
+    """The observations of the baseline file, null where there is no such file."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = getattr(error, "strerror", None) or "it is not YAML"
+        raise IncidentError(
+            f"the baseline {path} cannot be read ({reason}); put the last good copy back, or set circuit_sage_baseline"
+        ) from None
+    return baseline.check(content, str(path), host)
 
 
 class ActionModule(ActionBase):
@@ -21,14 +39,34 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Return the observations, and the names of the files that were written instead of their texts."""
         result: dict[str, t.Any] = super().run(tmp, task_vars)
-        result.update(self._execute_module(module_name="circuit_sage.incident_response.observation_info", task_vars=task_vars))
+        options = dict(self._task.args)
+        path = options.pop("baseline", None)
+        try:
+            recorded = read_baseline(Path(path), (task_vars or {})["inventory_hostname"]) if path else None
+            key = Path(f"{path}.key")
+            if path and key.exists():
+                options["fingerprint_key"] = key.read_text(encoding="ascii").strip()
+            name = "circuit_sage.incident_response.observation_info"
+            result.update(self._execute_module(module_name=name, module_args=options, task_vars=task_vars))
+            return self._complete(result, recorded, path, task_vars)
+        except IncidentError as error:
+            return {**result, "failed": True, "msg": str(error)}
+
+    def _complete(
+        self, result: dict[str, t.Any], recorded: dict[str, t.Any] | None, path: str | None, task_vars: dict[str, t.Any] | None
+    ) -> dict[str, t.Any]:
+        """Add the baseline and the drift from it, and write the evidence into the record."""
         evidence = result.pop("evidence", {})
         result["kept"] = []
-        if evidence and not result.get("failed"):
-            try:
-                record = Record.current(task_vars)
-                result["kept"], entry = record.keep_all(evidence, self._task.args["evidence_of"])
-            except IncidentError as error:
-                return {**result, "failed": True, "msg": str(error)}
+        if result.get("failed"):
+            return result
+        result["baseline"] = recorded
+        result["drift"] = None if recorded is None else baseline.drift(recorded, plain(result))
+        result["unknown"] = {}
+        if recorded is None:
+            result["unknown"]["drift"] = f"there is no baseline {path or ''}".strip() + "; record one with baseline.yml while all is well"
+        if evidence:
+            record = Record.current(task_vars)
+            result["kept"], entry = record.keep_all(evidence, self._task.args["evidence_of"])
             result["account"] = [entry]
         return result

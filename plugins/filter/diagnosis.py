@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils import cause_catalog, diagnosis
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import baseline, cause_catalog, diagnosis
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 
 
@@ -38,6 +38,7 @@ class FilterModule:
         """Return the filters by name."""
         return {
             "findings": _told(findings),
+            "put_back": _told(baseline.statement),
             "plan": _told(diagnosis.plan),
             "symptoms": _told(diagnosis.symptoms),
             "seen": _told(diagnosis.seen),

@@ -13,10 +13,11 @@ import json
 import typing as t
 from collections.abc import Sequence
 
+from . import baseline
+from .baseline import LAYERS
 from .errors import IncidentError
 from .symptoms import symptoms_of
 
-LAYERS = ("host", "engine", "container", "network", "process", "authentication", "state", "pool", "application", "edge")
 RISKS = ("safe", "disruptive", "destructive")
 REQUIRED_KEYS = ("id", "title", "layer", "match", "evidence", "why_not_restart")
 OPTIONAL_KEYS = ("remedy", "risk", "respects_hold", "escalate", "severity", "role")
@@ -71,7 +72,8 @@ def check_causes(causes: Sequence[Mapping]) -> None:
 def diagnose(observations: Mapping, causes: Sequence[Mapping]) -> list[Mapping]:
     """Return the findings: the causes that match, deepest layer first, each with its evidence.
 
-    Within a layer the order of the causes decides. Raises IncidentError when a cause cannot be evaluated.
+    Within a layer the order of the causes decides. Where no cause explains what is broken, drift from the baseline is a finding. Raises
+    IncidentError when a cause cannot be evaluated.
     """
     check_causes(causes)
     jmespath = _jmespath()
@@ -91,6 +93,7 @@ def diagnose(observations: Mapping, causes: Sequence[Mapping]) -> list[Mapping]:
                 "layer": cause["layer"],
                 "evidence": evidence,
                 "remedy": cause.get("remedy"),
+                "once": cause.get("remedy"),
                 "risk": cause.get("risk"),
                 "respects_hold": bool(cause.get("respects_hold")),
                 "escalate": cause.get("escalate"),
@@ -100,7 +103,7 @@ def diagnose(observations: Mapping, causes: Sequence[Mapping]) -> list[Mapping]:
                 "status": "found",
             }
         )
-    return findings
+    return findings or baseline.findings(facts.get("drift") or [], symptoms_of(facts))
 
 
 def plan(
@@ -112,23 +115,24 @@ def plan(
 ) -> list[Mapping]:
     """Return the findings in causal order, each with ``decision`` (act or leave) and ``reason``.
 
-    Each remedy is planned at most once; *tried* names those of earlier rounds. A destructive remedy needs its cause or remedy in *approve*.
+    Each remedy is planned at most once, by the name in a finding's ``once``; *tried* has those of earlier rounds. A destructive remedy
+    needs its cause or remedy in *approve*.
     *hold* is the text of a hold marker: somebody keeps the system as it is, and causes that respect it are left alone.
     """
     limit = RISKS.index(risk_limit)
     planned: list[Mapping] = []
     taken = set(tried)
     for finding in findings:
-        remedy = finding.get("remedy")
+        remedy, once = finding.get("remedy"), finding.get("once")
         risk = finding.get("risk")
         approved = finding["id"] in approve or remedy in approve
         if not remedy:
             decision, reason = "leave", finding.get("escalate") or "no remedy is known to be right; a person decides"
         elif hold and finding.get("respects_hold") and not approved:
             decision, reason = "leave", f"a hold is set ({hold}); lift it, or approve with incident_approve={finding['id']}"
-        elif remedy in tried:
+        elif once in tried:
             decision, reason = "leave", f"{remedy} was tried already and did not mend it"
-        elif remedy in taken:
+        elif once in taken:
             decision, reason = "leave", f"{remedy} is planned already"
         elif risk == "destructive" and not approved:
             decision, reason = "leave", f"{remedy} is destructive; approve it with incident_approve={finding['id']}"
@@ -137,7 +141,7 @@ def plan(
             decision, reason = "leave", f"{remedy} is {risk}, above incident_risk_limit={risk_limit}; {way}"
         else:
             decision, reason = "act", ""
-            taken.add(remedy)
+            taken.add(once)
         planned.append({**finding, "decision": decision, "reason": reason})
     return planned
 

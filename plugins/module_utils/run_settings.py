@@ -10,6 +10,7 @@ import re
 import typing as t
 from collections.abc import Iterable, Sequence
 
+from .baseline import PUT_BACK
 from .diagnosis import RISKS
 from .errors import IncidentError
 
@@ -66,7 +67,7 @@ def check(mode: str, risk_limit: str, approve: t.Any, causes: Sequence[dict[str,
         raise IncidentError(f"incident_mode is {mode}; use one of {', '.join(MODES)}")
     if risk_limit not in RISKS:
         raise IncidentError(f"incident_risk_limit is {risk_limit}; use one of {', '.join(RISKS)}")
-    names = sorted({cause["id"] for cause in causes} | {cause["remedy"] for cause in causes if cause.get("remedy")})
+    names = sorted({cause["id"] for cause in causes} | {cause["remedy"] for cause in causes if cause.get("remedy")} | {PUT_BACK})
     approved = as_list(approve)
     for name in approved:
         if name not in names:

@@ -22,7 +22,7 @@ extends_documentation_fragment:
   - circuit_sage.incident_response.postgres
 attributes:
   action:
-    description: Runs the module on the managed host and writes evidence on the controller.
+    description: Runs the module on the managed host; compares with the baseline and writes evidence on the controller.
     support: full
   check_mode:
     description: Changes nothing. The row of the write probe is rolled back.
@@ -72,6 +72,12 @@ options:
       - There is no waiting for a container that is stopped or paused.
     type: int
     default: 0
+  baseline:
+    description: File of the baseline on the controller; what differs from it is returned as RV(drift).
+    type: path
+  fingerprint_key:
+    description: Key of the fingerprints of secrets that are compared with the baseline. Read from the file beside it, not given by hand.
+    type: str
   evidence_of:
     description:
       - The Compose services of which evidence is kept when something is broken. An incident has to be open then.
@@ -105,6 +111,21 @@ edge:
   description: As of M(circuit_sage.incident_response.edge_info).
   returned: success
   type: dict
+baseline:
+  description: The observations that the baseline holds, null when there is none.
+  returned: success
+  type: dict
+drift:
+  description:
+    - What differs from the baseline, null when there is none. Of each its C(path), C(layer), C(component), C(text), and the values C(was)
+      and C(now), which are null for secrets.
+  returned: success
+  type: list
+  elements: dict
+unknown:
+  description: Why there is no drift to tell.
+  returned: success
+  type: dict
 kept:
   description: Names of the files of evidence that were written.
   returned: success
@@ -135,6 +156,8 @@ def main() -> None:
             **POSTGRES_INFO_OPTIONS,
             **EDGE_INFO_OPTIONS,
             "evidence_of": {"type": "list", "elements": "str", "default": []},
+            "baseline": {"type": "path"},
+            "fingerprint_key": {"type": "str", "no_log": True},
         },
         supports_check_mode=True,
     )

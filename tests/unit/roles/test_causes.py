@@ -11,7 +11,7 @@ import pytest
 import yaml
 from recorded_observations import CAUSES, CHECKOUT, RECORDED, found, recorded
 
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils import cause_catalog, diagnosis
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import baseline, cause_catalog, diagnosis
 
 FAULTS = sorted(path.stem for path in RECORDED.glob("*.json") if path.stem != "healthy")
 ALL_SECONDS = 2.0
@@ -54,4 +54,5 @@ def test_every_recorded_observation_is_diagnosed_in_no_time() -> None:
 @pytest.mark.parametrize("role", cause_catalog.roles_with_causes())
 def test_every_remedy_has_its_file_and_every_file_its_cause(role: str) -> None:
     files = {path.stem for path in (CHECKOUT / "roles" / role / "tasks" / "remedies").glob("*.yml")}
-    assert files == {cause["remedy"] for cause in CAUSES if cause["role"] == role and cause.get("remedy")}
+    remedies = {cause["remedy"] for cause in CAUSES if cause["role"] == role and cause.get("remedy")}
+    assert files == remedies | ({baseline.PUT_BACK} if role == baseline.REMEDIES_OF else set())

@@ -1,0 +1,142 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a baseline holds, what counts as drift from it, and how drift is put back."""
+
+from __future__ import annotations
+
+import copy
+import typing as t
+
+import pytest
+from recorded_observations import recorded
+
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import baseline, diagnosis
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
+
+HEALTHY = recorded("healthy")
+BASELINE = baseline.extract(HEALTHY)
+
+
+def drifted(**changes: t.Any) -> list[dict[str, t.Any]]:
+    return baseline.drift(BASELINE, recorded("healthy", **changes))
+
+
+def test_nothing_drifts_by_itself() -> None:
+    later = copy.deepcopy(HEALTHY)
+    later["postgres"]["server"]["started_at"] = "2027-01-01T00:00:00Z"
+    later["postgres"]["content"]["companies"] += 1
+    later["stack"]["services"]["backend"].update(restart_count=3, id="another", started_at="2027-01-01T00:00:00Z", state="restarting")
+    assert baseline.drift(BASELINE, later) == []
+
+
+def test_what_changed_is_told_in_words() -> None:
+    (item,) = drifted(postgres__role__connection_limit=0)
+    assert item["text"] == "role circuit_sage_user: connection_limit -1 → 0"
+    assert (item["layer"], item["component"], item["was"], item["now"]) == ("authentication", "postgres", -1, 0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"postgres__role__settings": {"search_path": "nowhere"}}, "role circuit_sage_user: settings.search_path none → nowhere"),
+        ({"postgres__database__settings": {"work_mem": "1GB"}}, "database circuit_sage_db: settings.work_mem none → 1GB"),
+        (
+            {"postgres__server__system_identifier": "1"},
+            f"server: system_identifier {BASELINE['postgres']['server']['system_identifier']} → 1",
+        ),
+        ({"postgres__application__host": "elsewhere"}, "application: host postgres → elsewhere"),
+        ({"stack__env_file__mode": "0644"}, "env file: mode 0600 → 0644"),
+        ({"stack__services__backend__restart_policy": "no"}, "container backend: restart_policy always → no"),
+    ],
+)
+def test_every_part_has_a_name(changes: dict[str, t.Any], text: str) -> None:
+    assert [item["text"] for item in drifted(**changes)] == [text]
+
+
+def test_what_cannot_be_observed_has_not_drifted() -> None:
+    blind = recorded("postgres_stopped")
+    assert [item for item in baseline.drift(BASELINE, blind) if item["path"].startswith("postgres.role.")] == []
+
+
+def test_secrets_are_compared_and_not_shown() -> None:
+    with_secret, other = copy.deepcopy(HEALTHY), copy.deepcopy(HEALTHY)
+    with_secret["stack"]["services"]["backend"]["fingerprints"] = {"JWT_SECRET": "aaaaaaaaaaaa", "GONE": "bbbbbbbbbbbb"}
+    other["stack"]["services"]["backend"]["fingerprints"] = {"JWT_SECRET": "cccccccccccc", "NEW": "dddddddddddd"}
+    items = baseline.drift(baseline.extract(with_secret), other)
+    assert [item["text"] for item in items] == [
+        "environment of backend: JWT_SECRET changed",
+        "environment of backend: GONE taken away",
+        "environment of backend: NEW added",
+    ]
+    assert {item["was"] for item in items} == {item["now"] for item in items} == {None}
+
+
+def test_a_password_that_never_expires_is_said_in_two_ways() -> None:
+    assert drifted(postgres__role__valid_until="infinity") == []
+    assert len(drifted(postgres__role__valid_until="2020-01-01T00:00:00Z")) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "was", "sql"),
+    [
+        ("postgres.role.connection_limit", -1, 'ALTER ROLE :"role" CONNECTION LIMIT -1'),
+        ("postgres.database.connection_limit", 50, 'ALTER DATABASE :"database" CONNECTION LIMIT 50'),
+        ("postgres.role.valid_until", None, "ALTER ROLE :\"role\" VALID UNTIL 'infinity'"),
+        ("postgres.role.valid_until", "2030-01-01T00:00:00Z", "ALTER ROLE :\"role\" VALID UNTIL '2030-01-01T00:00:00Z'"),
+        ("postgres.role.settings.statement_timeout", None, 'ALTER ROLE :"role" RESET statement_timeout'),
+        ("postgres.role.settings.statement_timeout", "30s", "ALTER ROLE :\"role\" SET statement_timeout = '30s'"),
+        ("postgres.database.settings.work_mem", None, 'ALTER DATABASE :"database" RESET work_mem'),
+        ("postgres.server.settings_of_all_roles.work_mem", None, "ALTER ROLE ALL RESET work_mem"),
+        # A list would become one name, a quote would end the text, and the rest has no exact inverse.
+        ("postgres.role.settings.search_path", "public, other", None),
+        ("postgres.role.settings.application_name", "it's", None),
+        ("postgres.role.settings.work_mem; DROP ROLE x", None, None),
+        ("postgres.role.superuser", True, None),
+        ("postgres.server.system_identifier", "7", None),
+        ("stack.services.backend.limits.memory_bytes", 0, None),
+    ],
+)
+def test_only_what_is_exact_and_safe_is_put_back(path: str, was: t.Any, sql: str | None) -> None:
+    assert baseline.statement({"path": path, "was": was}) == sql
+
+
+def with_drift(name: str, **changes: t.Any) -> dict[str, t.Any]:
+    observations = recorded(name, **changes)
+    return {**observations, "drift": baseline.drift(BASELINE, observations)}
+
+
+SICK = {"ok": False, "class": "statement_timeout", "sqlstate": "57014", "message": "canceling statement", "milliseconds": 2}
+
+
+def test_drift_explains_what_no_cause_does_deepest_first() -> None:
+    settings = {"statement_timeout": "1ms", "lock_timeout": "1ms"}
+    seen = with_drift("healthy", postgres__write=SICK, postgres__role__settings=settings, stack__services__backend__restart_policy="no")
+    found = diagnosis.plan(diagnosis.diagnose(seen, []))
+    assert [finding["id"].rpartition(".")[2] for finding in found] == ["restart_policy", "statement_timeout", "lock_timeout"]
+    assert [finding["decision"] for finding in found] == ["leave", "act", "act"]
+    assert found[1]["title"] == "drift: role circuit_sage_user: settings.statement_timeout none → 1ms"
+
+
+def test_drift_of_a_component_without_a_part_in_the_symptom_is_no_finding() -> None:
+    seen = with_drift("healthy", stack__services__backend__state="exited", stack__env_file__mode="0644", postgres__role__connection_limit=9)
+    assert [finding["id"] for finding in diagnosis.diagnose(seen, [])] == ["drift:stack.env_file.mode"]
+
+
+def test_drift_on_a_healthy_system_and_beside_a_cause_is_no_finding() -> None:
+    assert diagnosis.diagnose(with_drift("healthy", postgres__role__connection_limit=5), []) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("text", "holds no observations"),
+        ({"format": 1, "host": "sandbox"}, "holds no observations"),
+        ({"format": 0, "host": "sandbox", "observations": {}}, "has the format 0, and 1 is needed"),
+        ({"format": 1, "host": "other", "observations": {}}, "is of the host other, not of sandbox"),
+    ],
+)
+def test_a_baseline_that_cannot_be_used_is_told(content: t.Any, words: str) -> None:
+    with pytest.raises(IncidentError, match=words):
+        baseline.check(content, "b.yml", "sandbox")
+    assert baseline.check({"format": 1, "host": "sandbox", "observations": {"a": 1}}, "b.yml", "sandbox") == {"a": 1}
