@@ -21,6 +21,13 @@ _HEAD = """\
 """
 
 
+class _Dumper(yaml.SafeDumper):
+    """Lists are indented, as yamllint wants them by default."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
+
+
 class ActionModule(ActionBase):
     """See the documentation of the module baseline_record."""
 
@@ -62,7 +69,7 @@ class ActionModule(ActionBase):
         if old and (old.get("format"), old.get("host"), old.get("observations")) == (baseline.FORMAT, host, found):
             return {"changed": False, "path": str(path), "account": [_entry("unchanged", f"nothing differs from {path}")]}
         content = {"format": baseline.FORMAT, "host": host, "recorded_at": utc_now(), "observations": found}
-        after = _HEAD.format(host=host) + yaml.safe_dump(content, sort_keys=True, width=140)
+        after = "---\n" + _HEAD.format(host=host) + yaml.dump(content, Dumper=_Dumper, sort_keys=True, width=140)
         if not self._task.check_mode:
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)

@@ -141,7 +141,7 @@ def plan(
             decision, reason = "leave", f"{remedy} is {risk}, above incident_risk_limit={risk_limit}; {way}"
         else:
             decision, reason = "act", ""
-            taken.add(once)
+            taken.add(str(once))
         planned.append({**finding, "decision": decision, "reason": reason})
     return planned
 
