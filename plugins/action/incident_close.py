@@ -74,6 +74,7 @@ class ActionModule(ActionBase):
         content = record.content
         content["outcome"], content["summary"] = end["outcome"], redacted(end["text"])
         unseen = ["unknown: the system was not observed"]
+        content["drift_after"] = [item["text"] for item in (options["after"] or {}).get("drift") or []]
         content["impact"] = redacted(diagnosis.symptoms(options["before"]) if options["before"] else unseen)
         if end["outcome"] in ("healthy", "resolved"):
             content["resolved_at"] = utc_now()

@@ -1,0 +1,280 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One fault of a drill: bring it about, let the incident's playbook mend it, measure from outside, take it back."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import time
+import typing as t
+from pathlib import Path
+
+from ansible import constants as C
+from ansible import context
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import drill_faults, drill_probe
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.diagnosis import plain
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import utc_now
+
+BITE_SECONDS = 30.0
+HEALTH_SECONDS = 90.0
+PLAYBOOK_SECONDS = 300
+PART_SECONDS = 120
+POLL_SECONDS = 0.2
+COLLECTION = "circuit_sage.incident_response"
+# Rows committed before the fault, which have to be there after it.
+HEARTBEATS = 10
+_HEARTBEAT = f"""
+CREATE SCHEMA IF NOT EXISTS circuit_sage_ops;
+CREATE TABLE IF NOT EXISTS circuit_sage_ops.drill_heartbeat (at timestamptz DEFAULT clock_timestamp());
+TRUNCATE circuit_sage_ops.drill_heartbeat;
+INSERT INTO circuit_sage_ops.drill_heartbeat SELECT clock_timestamp() FROM generate_series(1, {HEARTBEATS});
+"""  # noqa: S608 - the number is our own
+
+Mapping = dict[str, t.Any]
+
+
+class ActionModule(ActionBase):
+    """See the documentation of the module drill_fault."""
+
+    _requires_connection = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """Return the measurements; a fault that did not bite or was not mended is a result, not a failure of the task."""
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        _validation, options = self.validate_argument_spec(
+            {
+                "fault": {"type": "dict", "required": True},
+                "names": {"type": "dict", "required": True},
+                "urls": {"type": "list", "elements": "str", "required": True},
+                "folder": {"type": "path", "required": True},
+                "revert_seconds": {"type": "int", "default": 300},
+            }
+        )
+        self._options, self._vars = plain(options), task_vars or {}
+        self._fault = self._options["fault"]
+        self._timeline: list[Mapping] = []
+        self._began = time.monotonic()
+        found = self._blank()
+        try:
+            self._drill(found)
+        except IncidentError as error:
+            found["reasons"].append(str(error))
+        found["timeline"] = self._timeline
+        found["status"] = "failed" if found["reasons"] else "passed"
+        recovered = found["seconds_to_recover"]
+        text = f"{self._fault['id']}: {found['status']}"
+        text += f", {found['outcome']} after {found['playbook_seconds']:.1f} s" if found["outcome"] else ""
+        text += f", serving after {recovered:.1f} s" if recovered is not None else ""
+        text += f" ({'; '.join(found['reasons'])})" if found["reasons"] else ""
+        entry = {"at": utc_now(), "event": found["status"], "text": text}
+        return {**result, "changed": True, "drilled": found, "account": [entry]}
+
+    def _blank(self) -> Mapping:
+        fault = self._fault
+        return {
+            **{name: fault[name] for name in ("id", "incident", "title")},
+            "expected": {name: fault["expect"][name] for name in ("cause", "outcome")},
+            "status": "failed",
+            "reasons": [],
+            "bit": False,
+            **dict.fromkeys(("bite_seconds", "diagnosis", "outcome", "seconds_to_diagnose", "seconds_to_recover", "playbook_seconds")),
+            "findings": [],
+            "requests": {"sent": 0, "failed": 0},
+            "rows_lost": None,
+            **{name: [] for name in ("touched", "wrong_touches", "check_changes", "drift_after", "timeline", "probes")},
+        }
+
+    # The course of the drill
+
+    def _drill(self, found: Mapping) -> None:
+        fault = self._fault
+        self._wait(drill_faults.HEALTHY, HEALTH_SECONDS, "the system is not healthy, so that nothing can be drilled on it")
+        self._sql(_HEARTBEAT)
+        watch = drill_probe.watch_service(self._options["urls"], True)
+        watch.start()
+        try:
+            self._began = time.monotonic()
+            self._shell(drill_faults.watchdog(self._names, fault["revert"], self._options["revert_seconds"]), "its watchdog")
+            self._mark("injected", fault["title"])
+            self._part(fault["inject"], "its injection")
+            self._wait(fault["symptom"], BITE_SECONDS, "it did not bite")
+            found["bit"], found["bite_seconds"] = True, round(time.monotonic() - self._began, 2)
+            self._mark("bit", "its symptom shows")
+            self._respond(found, watch)
+        finally:
+            self._revert(found, watch)
+
+    def _respond(self, found: Mapping, watch: drill_probe.Watch) -> None:
+        before = self._part(drill_faults.SNAPSHOT, "the snapshot")
+        self._play("--check")
+        checked = self._part(drill_faults.SNAPSHOT, "the snapshot")
+        found["check_changes"] = drill_faults.touched(before, checked)
+        symptom = drill_probe.Watch(lambda: self._try(self._fault["symptom"]) is None, drill_probe.SYMPTOM_SECONDS)
+        symptom.start()
+        began, started_at = time.monotonic(), utc_now()
+        self._mark("started", f"{self._fault['incident']}.yml")
+        status = self._play()
+        found["playbook_seconds"] = round(time.monotonic() - began, 2)
+        self._mark("ended", f"with status {status}")
+        if self._expects("resolved"):
+            self._settle(watch, symptom)
+        symptom.end()
+        found["touched"] = drill_faults.touched(checked, self._part(drill_faults.SNAPSHOT, "the snapshot"))
+        since = drill_probe.well_since([look for look in watch.looks if look.at >= began], symptom.looks)
+        if since is not None:
+            found["seconds_to_recover"] = round(max(since - began, 0), 2)
+            self._mark("recovered", "it serves, and the symptom is gone", since)
+        self._read_record(found, started_at, began)
+        self._judge(found, status)
+
+    def _settle(self, watch: drill_probe.Watch, symptom: drill_probe.Watch) -> None:
+        """Wait until the last looks are good, which may be a moment after the playbook's own."""
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            if all(one.looks and one.looks[-1].well for one in (watch, symptom)):
+                return
+            time.sleep(POLL_SECONDS)
+
+    def _read_record(self, found: Mapping, started_at: str, began: float) -> None:
+        record = json.loads((self._records / "latest" / "incident.json").read_text(encoding="utf-8"))
+        found["outcome"] = record["outcome"]
+        found["findings"] = [finding["id"] for finding in record["findings"]]
+        found["drift_after"] = record.get("drift_after") or []
+        for entry in record["timeline"]:
+            if entry["event"] in ("cause", "act", "proof"):
+                at = drill_faults.seconds_between(started_at, entry["at"])
+                self._mark(entry["event"], entry["text"], began + at)
+                if entry["event"] == "cause" and found["seconds_to_diagnose"] is None:
+                    found["seconds_to_diagnose"] = round(at, 2)
+
+    def _judge(self, found: Mapping, status: int) -> None:
+        expect, reasons = self._fault["expect"], found["reasons"]
+        findings = found["findings"]
+        if expect["cause"] == "unknown":
+            found["diagnosis"] = "first" if not findings else "wrong"
+        elif not findings:
+            found["diagnosis"] = "unknown"
+        elif findings[0] == expect["cause"]:
+            found["diagnosis"] = "first"
+        else:
+            found["diagnosis"] = "among" if expect["cause"] in findings else "wrong"
+        allowed = set(expect.get("touches") or [])
+        # What Docker restarts by itself while the database is away is not the playbook's touch, and is not seen as one.
+        allowed |= {"database"} if "postgres" in allowed else set()
+        found["wrong_touches"] = [name for name in found["touched"] if name not in allowed]
+        if found["diagnosis"] != "first":
+            reasons.append(f"{expect['cause']} was to be named first, and the findings are {', '.join(findings) or 'none'}")
+        if found["outcome"] != expect["outcome"]:
+            reasons.append(f"the outcome is {found['outcome']} (status {status}), and {expect['outcome']} was expected")
+        if expect["outcome"] == "resolved" and found["seconds_to_recover"] is None:
+            reasons.append("the service did not serve again, or the symptom still showed, when the playbook had ended")
+        if found["wrong_touches"]:
+            reasons.append(f"touched {', '.join(found['wrong_touches'])}, which had no part in it")
+        if found["check_changes"]:
+            reasons.append(f"--check changed {', '.join(found['check_changes'])}")
+
+    def _revert(self, found: Mapping, watch: drill_probe.Watch) -> None:
+        """Take the fault back whatever happened, prove health, count the rows."""
+        deadline = time.monotonic() + HEALTH_SECONDS
+        # Again and again: taking it back may need a server that is just coming up.
+        while (problem := self._try(self._fault["revert"])) is None and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+        self._mark("reverted", "the fault is taken back")
+        try:
+            if problem is None:
+                raise IncidentError("it could not be taken back; do by hand what its file says under revert")
+            self._wait(drill_faults.HEALTHY, HEALTH_SECONDS, "the system was not healthy again when the fault was taken back")
+            self._shell(drill_faults.script(self._names, drill_faults.DISARM), "the watchdog's end")
+            kept = int(self._sql("SELECT count(*) FROM circuit_sage_ops.drill_heartbeat;").strip() or 0)
+            self._sql("DROP TABLE circuit_sage_ops.drill_heartbeat;")
+            found["rows_lost"] = HEARTBEATS - kept
+            if found["rows_lost"]:
+                found["reasons"].append(f"{found['rows_lost']} committed rows are lost")
+        except IncidentError as error:
+            found["reasons"].append(str(error))
+        finally:
+            watch.end()
+            found["requests"] = {"sent": len(watch.looks), "failed": sum(not look.well for look in watch.looks)}
+            found["probes"] = [[round(look.at - self._began, 2), look.well] for look in watch.looks]
+
+    # Its tools
+
+    @property
+    def _names(self) -> dict[str, str]:
+        return t.cast("dict[str, str]", self._options["names"])
+
+    @property
+    def _records(self) -> Path:
+        return Path(self._options["folder"]) / "records" / self._fault["id"]
+
+    def _expects(self, outcome: str) -> bool:
+        return bool(self._fault["expect"]["outcome"] == outcome)
+
+    def _mark(self, event: str, text: str, at: float | None = None) -> None:
+        self._timeline.append({"at": round((time.monotonic() if at is None else at) - self._began, 2), "event": event, "text": text})
+        self._timeline.sort(key=lambda entry: t.cast(float, entry["at"]))
+
+    def _shell(self, script: str, what: str) -> str:
+        answer = self._low_level_execute_command(f"timeout {PART_SECONDS} bash -c {shlex.quote(script)}", sudoable=True)
+        if answer["rc"] != 0:
+            words = (answer["stderr"] or answer["stdout"]).strip().splitlines() or [f"exit status {answer['rc']}"]
+            raise IncidentError(f"{what} failed: {words[-1]}")
+        return t.cast(str, answer["stdout"])
+
+    def _part(self, part: str, what: str) -> str:
+        return self._shell(drill_faults.script(self._names, part), what)
+
+    def _try(self, part: str) -> str | None:
+        """What a part prints, null when it fails."""
+        try:
+            return self._part(part, "it")
+        except IncidentError:
+            return None
+
+    def _wait(self, part: str, seconds: float, otherwise: str) -> None:
+        deadline = time.monotonic() + seconds
+        while self._try(part) is None:
+            if time.monotonic() > deadline:
+                raise IncidentError(f"{otherwise} within {seconds:.0f} s")
+            time.sleep(POLL_SECONDS)
+
+    def _sql(self, statements: str) -> str:
+        return self._part(f"admin_sql \"$DB_NAME\" <<'END'\n{statements}\nEND\n", "a statement of the drill")
+
+    def _play(self, *arguments: str) -> int:
+        """Run the incident's playbook as a user does, and return its exit status."""
+        command = [str(Path(sys.executable).parent / "ansible-playbook"), f"{COLLECTION}.{self._fault['incident']}"]
+        for source in self._vars.get("ansible_inventory_sources") or []:
+            command += ["--inventory", source]
+        for given in context.CLIARGS.get("extra_vars") or ():
+            command += ["--extra-vars", given]
+        command += ["--limit", self._vars["inventory_hostname"], "--extra-vars", json.dumps({"incident_record_dir": str(self._records)})]
+        environment = {**os.environ, "ANSIBLE_FORCE_COLOR": "false"}
+        if C.CONFIG_FILE:
+            environment["ANSIBLE_CONFIG"] = str(C.CONFIG_FILE)
+        log = self._records.with_suffix(".log")
+        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8") as file:
+            try:
+                done = subprocess.run(
+                    [*command, *arguments],
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=file,
+                    stderr=subprocess.STDOUT,
+                    timeout=PLAYBOOK_SECONDS,
+                    check=False,
+                )
+            except subprocess.TimeoutExpired:
+                raise IncidentError(f"{self._fault['incident']}.yml did not end within {PLAYBOOK_SECONDS} s; its output is {log}") from None
+        if not (self._records / "latest").exists():
+            raise IncidentError(f"{self._fault['incident']}.yml left no record; its output is {log}")
+        return done.returncode

@@ -1,0 +1,60 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Decide what a drill does: which faults, on which system, and whether that system may be broken."""
+
+from __future__ import annotations
+
+import typing as t
+from datetime import datetime, timezone
+from pathlib import Path
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import cause_catalog, diagnosis, drill_faults
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import utc_now
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.run_settings import as_list
+
+# A variable that only the sandbox's own env file has.
+SANDBOX_MARK = "SANDBOX_ID"
+
+
+class ActionModule(ActionBase):
+    """See the documentation of the module drill_plan."""
+
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """Return the faults and the names that they use; fail in one sentence for what may not be drilled."""
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        _validation, options = self.validate_argument_spec(
+            {
+                "faults": {"type": "raw", "required": True},
+                "fault_path": {"type": "raw"},
+                "token": {"type": "str"},
+                "observations": {"type": "dict", "required": True},
+                "project_name": {"type": "str", "required": True},
+                "files": {"type": "list", "elements": "str", "required": True},
+            }
+        )
+        options = diagnosis.plain(options)
+        observations, host = options["observations"], diagnosis.plain((task_vars or {})["inventory_hostname"])
+        try:
+            folders = [drill_faults.FOLDER, *(Path(name) for name in as_list(options["fault_path"]))]
+            chosen = drill_faults.choose(drill_faults.find(folders), as_list(options["faults"]))
+            if not chosen:
+                raise IncidentError("drill_faults names no fault; use all, an incident or the ids of faults")
+            if SANDBOX_MARK not in observations["stack"]["env_file"]["variables"]:
+                drill_faults.check_token(options["token"] or "", host, datetime.now(timezone.utc))
+            sick = diagnosis.symptoms(observations)
+            sick += [finding["id"] for finding in diagnosis.diagnose(observations, cause_catalog.all_causes())]
+            if sick:
+                raise IncidentError(f"{host} is not healthy ({'; '.join(sick)}); mend it before something else is broken")
+            names = drill_faults.environment(observations, options)
+        except IncidentError as error:
+            return {**result, "failed": True, "msg": str(error)}
+        # First each playbook on the healthy system, where it has nothing to do.
+        healthy = [drill_faults.no_fault(incident) for incident in sorted({one["incident"] for one in chosen})]
+        entry = {"at": utc_now(), "event": "drill", "text": f"{len(chosen)} faults on {host}: {', '.join(one['id'] for one in chosen)}"}
+        return {**result, "changed": False, "faults": healthy + chosen, "names": names, "account": [entry]}

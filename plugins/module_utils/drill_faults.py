@@ -1,0 +1,239 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The faults of a drill: reading their files, choosing among them, and the shell in which their parts run. On the controller only."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import typing as t
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+
+from .errors import IncidentError
+
+FOLDER = Path(__file__).resolve().parents[2] / "extensions" / "drill" / "faults"
+REQUIRED = ("id", "incident", "title", "inject", "symptom", "revert", "expect")
+OPTIONAL = ("needs",)
+OUTCOMES = ("resolved", "escalated", "healthy")
+# Before the incident, the id of a drill in which nothing is broken.
+HEALTHY_ID = "healthy_"
+
+Mapping = dict[str, t.Any]
+
+# What a fault may use: names of containers and addresses, `compose`, `env_value NAME`, `admin_sql` (psql over the container's local
+# socket to the database postgres), `login` (psql over TCP with the application's password), `health` (HTTP status of the backend).
+# No pipefail: a symptom looks for the words of a command that fails.
+PRELUDE = r"""
+set -eu
+compose() {
+  local files=() file
+  for file in $COMPOSE_FILES; do files+=(-f "$STACK/$file"); done
+  docker compose --env-file "$ENV_FILE" -p "$PROJECT" "${files[@]}" "$@"
+}
+env_value() { sed -n "s/^$1=//p" "$ENV_FILE" | tail -n 1; }
+admin_sql() { docker exec -i "$POSTGRES" psql -X -q -A -t -v ON_ERROR_STOP=1 -U "$DB_USER" -d "${1:-postgres}"; }
+login() {
+  docker exec -i -e PGPASSWORD "$POSTGRES" sh -c 'exec psql -X -q -A -t -v ON_ERROR_STOP=1 -h "$(hostname)" "$0" "$1"' "$DB_NAME" "$DB_USER"
+}
+health() { curl -s -o /dev/null --max-time 3 -w '%{http_code}' "$BACKEND_URL/health" || true; }
+DB_USER=$(env_value POSTGRES_USER)
+DB_NAME=$(env_value POSTGRES_DB)
+PGPASSWORD=$(env_value POSTGRES_PASSWORD)
+export PGPASSWORD
+"""
+
+# Succeeds while the service is healthy.
+HEALTHY = 'test "$(health)" = 200 && echo "SELECT 1" | login >/dev/null'
+
+# What tells a touched system from an untouched one: a line for each container, for the env file, and for the database.
+SNAPSHOT = r"""
+form='container {{index .Config.Labels "com.docker.compose.service"}} {{.Id}} {{.State.StartedAt}} {{.RestartCount}} {{.State.Paused}} '
+form=$form'{{range $name, $_ := .NetworkSettings.Networks}}{{$name}},{{end}}'
+docker ps -aq --filter "label=com.docker.compose.project=$PROJECT" | xargs -r docker inspect -f "$form"
+printf 'env_file %s\n' "$( (sha256sum "$ENV_FILE"; stat -c %a "$ENV_FILE") | tr -dc '[:alnum:]' | sha256sum | cut -c 1-16)"
+printf 'database %s\n' "$({
+  echo "SELECT rolname, rolcanlogin, rolsuper, rolconnlimit, rolvaliduntil, md5(rolpassword) FROM pg_authid
+          WHERE rolname !~ '^pg_' ORDER BY 1;
+        SELECT datname, datallowconn, datconnlimit FROM pg_database ORDER BY 1; SELECT * FROM pg_db_role_setting ORDER BY 1, 2;" | admin_sql
+} 2>&1 | sha256sum | cut -c 1-16)"
+"""
+
+
+def check(fault: t.Any, path: Path) -> Mapping:
+    """The content of a fault file, or IncidentError in one sentence for one that cannot be used."""
+    if not isinstance(fault, dict):
+        raise IncidentError(f"the fault file {path} holds no fault; write the keys {', '.join(REQUIRED)}")
+    missing = [key for key in REQUIRED if key not in fault]
+    if missing:
+        raise IncidentError(f"the fault file {path} lacks {', '.join(missing)}; add it")
+    unknown = sorted(set(fault) - set(REQUIRED) - set(OPTIONAL))
+    if unknown:
+        raise IncidentError(
+            f"the fault file {path} has unknown keys {', '.join(unknown)}; the known ones are {', '.join(REQUIRED + OPTIONAL)}"
+        )
+    if fault["id"] != path.stem:
+        raise IncidentError(f"the fault file {path} has the id {fault['id']}; name the file as the fault")
+    expect = fault["expect"]
+    if not isinstance(expect, dict) or not expect.get("cause") or expect.get("outcome") not in OUTCOMES:
+        raise IncidentError(f"the fault file {path}: expect needs a cause, and an outcome that is one of {', '.join(OUTCOMES)}")
+    return t.cast(Mapping, fault)
+
+
+def read(path: Path) -> Mapping:
+    """The fault of a file."""
+    # Imported here because the managed host, which gets this folder too, need not have it.
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = getattr(error, "strerror", None) or "it is not YAML"
+        raise IncidentError(f"the fault file {path} cannot be read ({reason}); mend it or take it out of drill_fault_path") from None
+    return check(content, path)
+
+
+def find(folders: Sequence[Path]) -> dict[str, Mapping]:
+    """All faults of some folders by id; one of a later folder replaces one of the same id."""
+    found: dict[str, Mapping] = {}
+    for folder in folders:
+        if not folder.is_dir():
+            raise IncidentError(f"drill_fault_path names {folder}, which is no folder; correct it")
+        for path in sorted(folder.glob("*.yml")):
+            found[path.stem] = read(path)
+    return found
+
+
+def choose(faults: dict[str, Mapping], wanted: Sequence[str]) -> list[Mapping]:
+    """The faults that are wanted, by id, by incident, or `all`, each once."""
+    kinds = sorted({fault["incident"] for fault in faults.values()})
+    chosen: dict[str, Mapping] = {}
+    for name in wanted:
+        hits = [one for one in faults.values() if name in ("all", one["id"], one["incident"])]
+        if not hits:
+            raise IncidentError(
+                f"drill_faults names {name}; use all, an incident ({', '.join(kinds)}) or a fault ({', '.join(sorted(faults))})"
+            )
+        chosen.update({one["id"]: one for one in hits})
+    return list(chosen.values())
+
+
+def no_fault(incident: str) -> Mapping:
+    """A fault that breaks nothing: the incident's playbook on the healthy system."""
+    return {
+        "id": f"{HEALTHY_ID}{incident}",
+        "incident": incident,
+        "title": f"nothing is broken, {incident}.yml has nothing to do",
+        **dict.fromkeys(("inject", "symptom", "revert"), "true"),
+        "expect": {"cause": "unknown", "outcome": "healthy", "touches": []},
+    }
+
+
+def check_token(token: str, host: str, now: datetime) -> None:
+    """Refuse a drill outside of the sandbox without a token that names the host and a time that is still to come."""
+    form = f"set drill_token to {host}:TIME with the time until which its owner lets it be broken, for example {host}:2030-01-31T04:00:00Z"
+    named, colon, until = token.partition(":")
+    if not token or not colon:
+        raise IncidentError(f"{host} is not the sandbox, and a drill breaks what it runs on; {form}")
+    if named != host:
+        raise IncidentError(f"drill_token is for {named}, not for {host}; {form}")
+    try:
+        expires = datetime.fromisoformat(until.replace("Z", "+00:00"))
+    except ValueError:
+        raise IncidentError(f"drill_token has `{until}` for a time; {form}") from None
+    if expires.tzinfo is None:
+        expires = expires.replace(tzinfo=timezone.utc)
+    if expires <= now:
+        raise IncidentError(f"drill_token expired at {until}; {form}")
+
+
+def environment(observations: Mapping, settings: Mapping) -> dict[str, str]:
+    """The names that a fault's shell uses, from what was observed on the healthy system and the settings of the inventory."""
+    services = observations["stack"]["services"]
+    backend, postgres = services["backend"], services["postgres"]
+    port = next(iter(backend["ports"]), None)
+    if port is None:
+        raise IncidentError("the backend publishes no port, so that a drill cannot look at its health; publish it on 127.0.0.1")
+    src = observations["stack"]["project"]["src"]
+    address = next((network["address"] for network in postgres["networks_expected"] or [] if network["address"]), "")
+    names = {
+        "PROJECT": settings["project_name"],
+        "STACK": src,
+        "COMPOSE_FILES": " ".join(settings["files"]),
+        "ENV_FILE": observations["stack"]["env_file"]["path"],
+        "STATE": f"/tmp/circuit-sage-drill-{settings['project_name']}",  # noqa: S108 - made with mode 0700 by the one who drills
+        "NETWORK": backend["networks"][0]["name"],
+        "POSTGRES_ADDRESS": address,
+        "BACKEND_URL": f"http://{port['host_address'] or '127.0.0.1'}:{port['host_port']}",
+    }
+    for variable, service in (("POSTGRES", "postgres"), ("BACKEND", "backend"), ("FRONTEND", "frontend"), ("EDGE", "edge")):
+        names[variable] = (services.get(service) or {}).get("container") or ""
+    return names
+
+
+def script(names: Mapping, part: str) -> str:
+    """A part of a fault as a script for bash."""
+    exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in names.items())
+    return f'{exports}{PRELUDE}mkdir -m 0700 -p "$STATE"\n{part}'
+
+
+# $0 is the script that takes the fault back, $1 the seconds.
+_WATCHDOG = """
+for _ in $(seq "$1"); do
+  sleep 1
+  [ -e "$STATE/armed" ] || exit 0
+done
+rm -f "$STATE/armed"
+exec bash -c "$0"
+"""
+
+
+def watchdog(names: Mapping, revert: str, seconds: int) -> str:
+    """A script that starts a process of its own which takes the fault back after so many seconds, unless the drill does before."""
+    inner = script(names, revert)
+    return script(
+        names,
+        'touch "$STATE/armed"\n'
+        'setsid bash -c \'for _ in $(seq "$1"); do sleep 1; [ -e "$STATE/armed" ] || exit 0; done; rm -f "$STATE/armed"; exec bash -c "$0"\' '
+        f"{shlex.quote(inner)} {seconds} >/dev/null 2>&1 </dev/null &\n",
+    )
+
+
+DISARM = 'rm -f "$STATE/armed"\n'
+
+
+def touched(before: str, after: str) -> list[str]:
+    """What is different between two snapshots: services, `env_file`, `database`. Docker's own restarts are nobody's touch."""
+    old, new = _lines(before), _lines(after)
+    return sorted(name for name in old.keys() | new.keys() if _differs(old.get(name), new.get(name)))
+
+
+def _lines(snapshot: str) -> dict[str, list[str]]:
+    found = {}
+    for line in snapshot.splitlines():
+        kind, *fields = line.split()
+        if kind == "container" and fields:
+            found[fields[0]] = fields[1:]
+        elif kind in ("env_file", "database"):
+            found[kind] = fields
+    return found
+
+
+def _differs(old: list[str] | None, new: list[str] | None) -> bool:
+    if old is None or new is None:
+        return True
+    if len(old) < 4 or len(new) < 4:
+        return old != new
+    identity, started, restarts, *rest = old
+    if (identity, rest) != (new[0], new[3:]):
+        return True
+    # Docker counts its own restarts; a person's start or restart sets the count back.
+    return started != new[1] and int(new[2]) <= int(restarts)
+
+
+def seconds_between(earlier: str, later: str) -> float:
+    """Seconds from one time stamp of a record to another."""
+    first, last = (datetime.fromisoformat(re.sub(r"Z$", "+00:00", stamp)) for stamp in (earlier, later))
+    return (last - first).total_seconds()
