@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # The drill: a healthy sandbox loses its database, db_failure.yml brings it back, and the report and the service's own answers prove it.
+# With DRILL=all, an incident or ids of faults: fault after fault, measured and scored by playbooks/drill.yml.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -10,6 +11,11 @@ setting() { sed -n "s/^$1=//p" "$env_file" | tail -n 1; }
 
 headline "A disposable Circuit Sage"
 molecule/stack/stack.sh up
+
+if [ -n "${DRILL:-}" ]; then
+  headline "ansible-playbook playbooks/drill.yml"
+  exec .venv/bin/ansible-playbook playbooks/drill.yml --extra-vars "drill_faults=$DRILL"
+fi
 
 headline "Its database is stopped"
 .venv/bin/python molecule/stack/fault.py inject postgres_stopped
