@@ -27,7 +27,8 @@ BITE_SECONDS = 30.0
 HEALTH_SECONDS = 60.0
 
 # What a fault may use: names of containers and addresses, `compose`, `env_value NAME`, `admin_sql` (psql over the container's local
-# socket to the database postgres), `login` (psql over TCP with the application's password), `health` (HTTP status of the backend).
+# socket to the database postgres), `login` (psql over TCP with the application's password), `health` (HTTP status of the backend), `page`
+# (HTTP status of the page through nginx, 000 without an answer), `edge` (a command in the edge's container).
 # No pipefail: a symptom looks for the words of a command that fails.
 PRELUDE = r"""
 set -eu
@@ -40,6 +41,8 @@ login() {
   docker exec -i -e PGPASSWORD "$POSTGRES" sh -c 'exec psql -X -q -A -t -v ON_ERROR_STOP=1 -h "$(hostname)" "$0" "$1"' "$DB_NAME" "$DB_USER"
 }
 health() { curl -s -o /dev/null --max-time 3 -w '%{http_code}' "$BACKEND_URL/health" || true; }
+page() { curl -s -k -o /dev/null --max-time 3 -w '%{http_code}' "$EDGE_URL/" || true; }
+edge() { docker exec -i "$EDGE" "$@"; }
 DB_USER=$(env_value POSTGRES_USER)
 DB_NAME=$(env_value POSTGRES_DB)
 PGPASSWORD=$(env_value POSTGRES_PASSWORD)
@@ -66,6 +69,7 @@ def environment() -> dict[str, str]:
         "NETWORK": f"{project}_circuit-sage-network",
         "POSTGRES_ADDRESS": os.environ.get("SANDBOX_NETWORK", "172.30.83") + ".10",
         "BACKEND_URL": f"http://127.0.0.1:{backend_port}",
+        "EDGE_URL": f"https://localhost:{os.environ.get('SANDBOX_EDGE_TLS_PORT', '18443')}",
     }
 
 

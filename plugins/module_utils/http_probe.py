@@ -71,7 +71,17 @@ def classify_error(error: BaseException) -> str:
         return "timeout"
     if isinstance(inner, ssl.SSLError):
         return "tls"
-    return "refused" if isinstance(inner, ConnectionRefusedError) else "other"
+    if isinstance(inner, ConnectionRefusedError):
+        return "refused"
+    # A port forwarder without a server behind it takes the connection and closes it.
+    return "closed" if isinstance(inner, (ConnectionResetError, BrokenPipeError)) else "other"
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """A redirect is the answer, whatever stands where it leads."""
+
+    def redirect_request(self, *_given: Any) -> None:
+        """Nothing more is asked."""
 
 
 def _context(validate_certs: bool) -> ssl.SSLContext:
@@ -82,9 +92,11 @@ def _context(validate_certs: bool) -> ssl.SSLContext:
     return context
 
 
-def _fetch(url: str, timeout: float, context: ssl.SSLContext | None) -> tuple[int, str]:
+def _fetch(url: str, timeout: float, context: ssl.SSLContext | None, follow: bool) -> tuple[int, str]:
     """The status and the text of an answer. No proxy: the question is whether this host can reach it."""
     handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
+    if not follow:
+        handlers.append(_Stay())
     if context:
         handlers.append(urllib.request.HTTPSHandler(context=context))
     headers = {"User-Agent": "circuit-sage-incident-response", "Connection": "close"}
@@ -97,16 +109,23 @@ def _fetch(url: str, timeout: float, context: ssl.SSLContext | None) -> tuple[in
             return error.code, error.read(MOST_BYTES).decode("utf-8", "replace")
 
 
-def _probe(url: str, timeout: float, context: ssl.SSLContext | None) -> dict[str, Any]:
+def probe(
+    url: str,
+    timeout: float,
+    context: ssl.SSLContext | None,
+    classify: Callable[[int, str], tuple[str, str | None]] = classify_answer,
+    follow: bool = True,
+) -> dict[str, Any]:
+    """One answer of an address, or why there was none."""
     began = time.monotonic()
     found: dict[str, Any] = {"url": redact(url), "status": None, "database": None, "body": None, "error": None}
     try:
-        status, body = _fetch(url, timeout, context)
+        status, body = _fetch(url, timeout, context, follow)
     except Exception as error:
         # Whatever goes wrong on the way is what is being asked for: it is classified, and told.
         found.update({"class": classify_error(error), "error": redact(str(getattr(error, "reason", error)))})
     else:
-        kind, database = classify_answer(status, body)
+        kind, database = classify(status, body)
         found.update({"status": status, "class": kind, "database": database, "body": redact(body)[:BODY_SHOWN]})
     found["milliseconds"] = round((time.monotonic() - began) * 1000)
     return found
@@ -119,7 +138,7 @@ def probe_all(urls: Sequence[str], timeout: float, validate_certs: bool, hopeles
     answers: queue.Queue[tuple[int, dict[str, Any]]] = queue.Queue()
     for number, url in enumerate(urls):
         # Daemons: a name server that hangs, or an answer that comes a byte a second, must not keep the module from ending.
-        threading.Thread(target=lambda n=number, u=url: answers.put((n, _probe(u, timeout, context))), daemon=True).start()
+        threading.Thread(target=lambda n=number, u=url: answers.put((n, probe(u, timeout, context))), daemon=True).start()
     found: dict[int, dict[str, Any]] = {}
     # A little longer than a probe's own timeout, which then has the better words.
     began, allowed = time.monotonic(), timeout + 0.2

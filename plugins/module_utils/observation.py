@@ -12,16 +12,29 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from . import http_probe, postgres_observer, stack_observer
+from . import edge_probe, http_probe, postgres_observer, stack_observer
 from .engine_reader import EngineReader
 from .errors import IncidentError
 from .evidence import LOG_LINES, read_evidence
 from .stack import group_by_service
 from .symptoms import symptoms_of
 
+# The Compose service of the pages.
+FRONTEND = "frontend"
+
 
 def _probe(options: Mapping[str, Any], **how: Any) -> dict[str, Any]:
     return http_probe.observe(options["urls"], options["timeout"], options["validate_certs"], **how)
+
+
+def observe_edge(options: Mapping[str, Any], **how: Any) -> dict[str, Any]:
+    """The health addresses and, where addresses are given for it, what a visitor meets."""
+    if not edge_probe.wanted(options):
+        return _probe(options, **how)
+    with ThreadPoolExecutor(max_workers=1) as threads:
+        visited = threads.submit(edge_probe.observe, options)
+        health, visitor = _probe(options, **how), visited.result()
+    return {**health, **visitor, "unknown": {**health["unknown"], **visitor["unknown"]}}
 
 
 def _runs(reader: EngineReader, project: str, service: str) -> bool:
@@ -45,6 +58,8 @@ def _wait(options: Mapping[str, Any], seconds: float) -> None:
         wait=deadline - time.monotonic(),
         may_come=lambda: _runs(reader, options["project_name"], options["backend_service"]),
     )
+    if options["frontend_url"] and _runs(reader, options["project_name"], FRONTEND):
+        edge_probe.wait_for_page(options["frontend_url"], options["timeout"], deadline - time.monotonic())
 
 
 def _hopeless(options: Mapping[str, Any], stack: Mapping[str, Any], postgres: Mapping[str, Any]) -> bool:
@@ -56,12 +71,13 @@ def _hopeless(options: Mapping[str, Any], stack: Mapping[str, Any], postgres: Ma
 def observe(options: Mapping[str, Any]) -> dict[str, Any]:
     """The observations of all layers. Raises IncidentError for input that is wrong."""
     http_probe.check_urls(options["urls"])
+    edge_probe.check_urls(options)
     if options["wait"]:
         _wait(options, options["wait"])
     hopeless = threading.Event()
     with ThreadPoolExecutor(max_workers=2) as threads:
         asked = threads.submit(postgres_observer.observe, {**options, "wait": 0})
-        edge = threads.submit(_probe, options, hopeless=hopeless)
+        edge = threads.submit(observe_edge, options, hopeless=hopeless)
         stack = stack_observer.observe(
             stack_observer.project_of(options), options["log_lines"], options["patterns"], options["require_variables"]
         )

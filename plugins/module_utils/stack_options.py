@@ -41,4 +41,8 @@ EDGE_INFO_OPTIONS: dict[str, dict[str, Any]] = {
     "urls": {"type": "list", "elements": "str", "required": True},
     "timeout": {"type": "float", "default": 3},
     "validate_certs": {"type": "bool", "default": True},
+    "edge_url": {"type": "str"},
+    "edge_trusted": {"type": "bool", "default": True},
+    "frontend_url": {"type": "str"},
+    "api_url": {"type": "str"},
 }

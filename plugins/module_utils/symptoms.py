@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from .edge_probe import troubles
+
 Mapping = dict[str, Any]
 
 
@@ -19,7 +21,9 @@ def symptoms_of(observations: Mapping) -> list[str]:
     if not stack["engine"]["reachable"]:
         return [f"the Docker engine does not answer: {stack['engine']['error']}"]
     found = []
-    for name in ("postgres", "backend"):
+    for name in ("postgres", "backend", "frontend"):
+        if name == "frontend" and name not in stack["services"]:
+            continue
         service = stack["services"].get(name) or {"state": "missing"}
         if service["state"] != "running":
             found.append(f"{name} is {service['state']}")
@@ -31,6 +35,7 @@ def symptoms_of(observations: Mapping) -> list[str]:
         found.append(f"{sum(blocker['waiting'] for blocker in postgres['blockers'])} sessions wait for a lock")
     if not edge["answers"]:
         found.append("the service does not answer: " + describe_probes(edge))
+    found += troubles(edge)
     return found
 
 

@@ -15,8 +15,12 @@ description:
   - Whether the service answers is decided by the first address, in the given order, that exists. An address that answers 404 does not
     exist in this release of Circuit Sage, which is not an outage.
   - Only a health report counts as health. A page with status 200 does not.
+  - Where addresses are given for it, it also asks for what a visitor meets - the certificate, the page through the edge, the page of the
+    frontend itself, an answer of the API.
   - Changes nothing. No answer is an observation, not a failure. Proxies of the environment are not used.
 author: Circuit Sage contributors (@circuit-sage)
+extends_documentation_fragment:
+  - circuit_sage.incident_response.edge
 attributes:
   check_mode:
     description: Asks the same in check mode.
@@ -79,8 +83,8 @@ edge:
         status: {description: "The HTTP status, null when there was no answer.", type: int}
         class:
           description:
-            - V(ok), V(unhealthy), V(not_found), V(bad_gateway), V(gateway_timeout), V(maintenance), V(refused), V(timeout), V(tls)
-              or V(other).
+            - V(ok), V(unhealthy), V(not_found), V(bad_gateway), V(gateway_timeout), V(maintenance), V(refused), V(closed),
+              V(timeout), V(tls) or V(other).
           type: str
         milliseconds: {description: How long it took., type: int}
         database: {description: "What the health report says of the database, such as V(connected).", type: str}
@@ -94,6 +98,37 @@ edge:
           database: disconnected
           body: '{"status":"unhealthy","database":"disconnected"}'
           error: null
+    tls:
+      description: The certificate that the edge shows; null when it is not asked over HTTPS.
+      type: dict
+      contains:
+        host: {description: Whom the certificate has to be for., type: str}
+        port: {description: The port., type: int}
+        class:
+          description:
+            - V(ok), V(expired), V(not_yet_valid), V(other_name), V(untrusted), V(refused), V(closed), V(timeout), V(no_tls) or V(other).
+          type: str
+        not_after: {description: When it ends., type: str}
+        days_left: {description: Whole days until then., type: int}
+        error: {description: What is wrong with it., type: str}
+        milliseconds: {description: How long it took., type: int}
+    page:
+      description:
+        - The answer to O(edge_url), null when it is not asked. C(url), C(status), C(class), C(body), C(error), C(milliseconds) as in RV(edge.probes).
+        - C(class) is V(ok), V(bad_gateway), V(unavailable), V(gateway_timeout), V(error) (another 5xx), V(refused), V(closed), V(timeout),
+          V(tls) (no page is asked for without a valid certificate) or V(other).
+      type: dict
+    frontend:
+      description: The answer to O(frontend_url), in the same form.
+      type: dict
+    api:
+      description:
+        - The answer to O(api_url), in the same form. C(class) is V(ok) for every answer that the application gave on purpose, V(error) for
+          another 5xx, V(limited), V(not_found) or V(maintenance).
+      type: dict
+    suspect:
+      description: Whether the outside shows trouble at the edge itself, so that nginx is worth looking at.
+      type: bool
     unknown:
       description: The observations that could not be made, each with the reason.
       type: dict
@@ -101,8 +136,9 @@ edge:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import edge_probe
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.http_probe import observe
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.observation import observe_edge
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.stack_options import EDGE_INFO_OPTIONS
 
 
@@ -114,7 +150,8 @@ def main() -> None:
     )
     given = module.params
     try:
-        edge = observe(given["urls"], given["timeout"], given["validate_certs"], given["wait"])
+        edge_probe.check_urls(given)
+        edge = observe_edge(given, wait=given["wait"])
     except IncidentError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, edge=edge)

@@ -20,6 +20,7 @@ author: Circuit Sage contributors (@circuit-sage)
 extends_documentation_fragment:
   - circuit_sage.incident_response.stack
   - circuit_sage.incident_response.postgres
+  - circuit_sage.incident_response.edge
 attributes:
   action:
     description: Runs the module on the managed host; compares with the baseline and writes evidence on the controller.

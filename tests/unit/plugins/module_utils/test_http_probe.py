@@ -56,7 +56,8 @@ def test_answers(status: int, body: str, expected: tuple[str, str | None]) -> No
         (urllib.error.URLError(ConnectionRefusedError(111, "Connection refused")), "refused"),
         (urllib.error.URLError(ssl.SSLCertVerificationError(1, "certificate has expired")), "tls"),
         (urllib.error.URLError("no host given"), "other"),
-        (ConnectionResetError(104, "reset"), "other"),
+        (ConnectionResetError(104, "reset"), "closed"),
+        (OSError(113, "No route to host"), "other"),
     ],
 )
 def test_errors(error: Exception, expected: str) -> None:

@@ -1,0 +1,34 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a visitor meets: the options of the modules that ask the edge."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Addresses of the edge, the frontend and the API."""
+
+    DOCUMENTATION = r"""
+options:
+  edge_url:
+    description:
+      - The page that visitors open, through nginx. With C(https://) the certificate is looked at as well.
+      - Without it the edge is not looked at. The same goes for the other addresses.
+    type: str
+  edge_trusted:
+    description:
+      - Whether the certificate of O(edge_url) has to come from an authority that this host trusts.
+      - With V(false) it may be signed by itself. Its date and its name have to be right all the same.
+    type: bool
+    default: true
+  frontend_url:
+    description:
+      - The same page, asked of the frontend directly.
+    type: str
+  api_url:
+    description:
+      - A path of the API that wants a login, asked of the backend directly and without one. A healthy API refuses it with 401.
+      - It counts as one call in the limit of API calls, and not as a failed sign-in, of which five in 15 minutes lock out every user.
+    type: str
+"""
