@@ -134,9 +134,9 @@ def _pairs(nginx: Nginx, texts: Sequence[str]) -> list[dict[str, Any]]:
         found.append(
             {
                 "certificate": certificate,
-                "key": key,
+                "keyfile": key,
                 **judged,
-                "restorable": other and {"certificate": str(other[0]), "key": str(other[1])},
+                "restorable": other and {"certificate": str(other[0]), "keyfile": str(other[1])},
             }
         )
     return found

@@ -72,14 +72,14 @@ nginx:
       elements: dict
       contains:
         certificate: {description: The file., type: str}
-        key: {description: The file of the key., type: str}
+        keyfile: {description: The file of the key., type: str}
         class:
           description: V(ok), V(expired), V(not_yet_valid), V(other_name), V(key_mismatch) or V(unreadable).
           type: str
         not_after: {description: When it ends., type: str}
         error: {description: What is wrong with it., type: str}
         restorable:
-          description: C(certificate) and C(key) of the pair that could take its place, of certbot's archive or beside it. Null when there is none.
+          description: C(certificate) and C(keyfile) of the pair that could take its place, of certbot's archive or beside it. Null when there is none.
           type: dict
     certbot: {description: "Where certbot is, null when it is not installed.", type: str}
 """
