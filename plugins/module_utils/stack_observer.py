@@ -16,9 +16,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from . import compose, container_log, docker_engine, env_file, stack
+from . import compose, container_log, docker_engine, env_file, lost_variables, stack
 from .errors import EngineUnreachable, IncidentError
 from .fingerprint import Fingerprints
+from .recorded_passwords import read_env_files
 from .redaction import redact, secret_values
 from .timestamps import utc
 
@@ -147,8 +148,16 @@ def describe_env_file(project: Project, variables: Mapping[str, str], missing: S
         "mtime": utc(changed.strftime("%Y-%m-%dT%H:%M:%S.%fZ")),
         "variables": sorted(variables),
         "missing": list(missing),
+        "restorable": _restorable(path, variables, missing, {}),
         "copies": _copies(path),
     }
+
+
+def _restorable(
+    path: Path, variables: Mapping[str, str], missing: Sequence[str], environments: Mapping[str, Mapping[str, str]]
+) -> list[dict[str, str]]:
+    """Where the values of the variables that the env file lacks can still be found."""
+    return lost_variables.sources(missing, variables, environments, read_env_files(path)[1]) if missing else []
 
 
 def describe_hold(src: Path) -> dict[str, str | None]:
@@ -324,7 +333,9 @@ def observe(project: Project, log_lines: int, extra_patterns: Mapping[str, str],
             observation["unknown"] = dict.fromkeys(("services", "volumes", "project.containers"), str(error))
             return observation
         expected = Expected(*_attempt(model, compose.parse_model), *_attempt(hashes, compose.parse_hashes))
-    environments = [variables, *(stack.environment_of(one.inspected) for one in found.values() if one)]
+    made_with = {name: stack.environment_of(one.inspected) for name, one in found.items() if one}
+    observation["env_file"]["restorable"] = _restorable(project.src / project.env_file, variables, missing, made_with)
+    environments = [variables, *made_with.values()]
     standard = Standard(
         expected=expected,
         blanked=compose.blanked_names(text, variables),

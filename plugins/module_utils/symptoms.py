@@ -27,6 +27,9 @@ def symptoms_of(observations: Mapping) -> list[str]:
         service = stack["services"].get(name) or {"state": "missing"}
         if service["state"] != "running":
             found.append(f"{name} is {service['state']}")
+    lacks = ((stack["services"].get("backend") or {}).get("environment") or {}).get("missing")
+    if lacks:
+        found.append(f"the backend runs without {', '.join(lacks)}")
     if postgres.get("error"):
         found.append(f"PostgreSQL does not let the application in: {postgres['error']['message']}")
     elif not postgres["write"]["ok"]:

@@ -196,6 +196,13 @@ stack:
         mtime: {description: When it was last written., type: str}
         variables: {description: The names of its variables., type: list, elements: str}
         missing: {description: The variables that the compose files need and it lacks., type: list, elements: str}
+        restorable:
+          description:
+            - For each missing C(variable) whose value can still be found its C(source), as
+              O(circuit_sage.incident_response.env_file_restore#module:source) names it - a container that was made with it, or the newest copy
+              of the env file that has the same secrets.
+          type: list
+          elements: dict
         copies: {description: Other files beside it whose name begins with its name., type: list, elements: str}
     volumes:
       description: The project's volumes by name, each with the containers of any project that use it (C(used_by)).
