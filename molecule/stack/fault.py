@@ -28,7 +28,8 @@ HEALTH_SECONDS = 60.0
 
 # What a fault may use: names of containers and addresses, `compose`, `env_value NAME`, `admin_sql` (psql over the container's local
 # socket to the database postgres), `login` (psql over TCP with the application's password), `health` (HTTP status of the backend), `page`
-# (HTTP status of the page through nginx, 000 without an answer), `edge` (a command in the edge's container).
+# (HTTP status of the page through nginx, 000 without an answer), `edge` (a command in the edge's container),
+# `maintenance true|false`.
 # No pipefail: a symptom looks for the words of a command that fails.
 PRELUDE = r"""
 set -eu
@@ -42,6 +43,10 @@ login() {
 }
 health() { curl -s -o /dev/null --max-time 3 -w '%{http_code}' "$BACKEND_URL/health" || true; }
 page() { curl -s -k -o /dev/null --max-time 3 -w '%{http_code}' "$EDGE_URL/" || true; }
+maintenance() {
+  echo "UPDATE system_settings SET value = '{\"enabled\": $1}', updated_by = NULL, updated_at = now() WHERE key = 'maintenance_mode'" |
+    docker exec -i "$POSTGRES" psql -X -q -v ON_ERROR_STOP=1 -U "$DB_USER" -d "$DB_NAME"
+}
 edge() { docker exec -i "$EDGE" "$@"; }
 DB_USER=$(env_value POSTGRES_USER)
 DB_NAME=$(env_value POSTGRES_DB)

@@ -129,6 +129,8 @@ def troubles(edge: Mapping[str, Any]) -> Sequence[str]:
     for what, one in (("the page through the edge", page), ("the frontend", frontend)):
         if one and one["class"] not in ("ok", "tls"):
             found.append(f"{what} does not answer: {one['url']} {one['status'] or one['class']}")
+    if api and api["class"] == "maintenance":
+        found.append(f"the API is closed for maintenance: {api['url']} {api['status']}")
     if api and api["class"] in ("error", "bad_gateway", "unavailable", "gateway_timeout"):
         found.append(f"the API fails: {api['url']} {api['status']}")
     return found

@@ -11,7 +11,7 @@ from typing import Any
 
 from .container_psql import literal
 from .postgres_errors import DATABASE_MISSING, DATABASE_NOT_ACCEPTING, ROLE_MISSING, ROLE_NOT_PERMITTED
-from .redaction import MASK, is_secret_name
+from .redaction import MASK, is_secret_name, redact
 from .timestamps import utc
 
 # Our sessions carry this name, and are left out of every answer. `_` stands for any character in LIKE: a blank does as well.
@@ -31,6 +31,9 @@ READ_SETTINGS = {
     "search_path": "pg_catalog",
     "default_transaction_read_only": "on",
 }
+
+# Four hours: the longest maintenance that somebody would announce without saying until when.
+OWNED_SECONDS = 4 * 3600
 
 CONTENT_TABLES = ("companies", "locations", "subscriptions", "subscription_payments", "users")
 
@@ -95,6 +98,39 @@ def content_sql() -> str:
     """The question how many rows the application's tables hold."""
     counts = ", ".join(f"'{table}', (SELECT count(*) FROM public.{table})" for table in CONTENT_TABLES)  # noqa: S608 # names of our own
     return f"SELECT jsonb_build_object({counts});\n"
+
+
+def maintenance_sql() -> str:
+    """The question for the row of maintenance mode, and how long ago it was changed."""
+    return f"""
+SELECT coalesce((SELECT jsonb_build_object('value', value, 'updated_by', updated_by, 'changed_at', {_STAMP.format("updated_at")},
+  'seconds', extract(epoch FROM clock_timestamp() - updated_at)::bigint)
+  FROM public.system_settings WHERE key = 'maintenance_mode'), '{{}}'::jsonb);
+"""  # noqa: S608 # text of our own
+
+
+def describe_maintenance(row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """Maintenance mode, and whether somebody who may still be at work owns it.
+
+    Owned is what says itself until when it lasts, or what a user of the application switched on a short while ago. Nobody owns what has passed
+    its time, and what SQL switched on without a word: a run that was killed.
+    """
+    value = row.get("value")
+    told = value if isinstance(value, dict) else {}
+    until = utc(told["expires_at"]) if isinstance(told.get("expires_at"), str) else None
+    if until:
+        owned = datetime.fromisoformat(until.replace("Z", "+00:00")) > now
+    else:
+        owned = row.get("updated_by") is not None and row["seconds"] < OWNED_SECONDS
+    return {
+        # Only a real boolean counts, as in the application.
+        "enabled": told.get("enabled") is True,
+        "owned": owned,
+        "owner": redact(str(told["owner"])) if told.get("owner") else row.get("updated_by"),
+        "expires_at": until,
+        "changed_at": row.get("changed_at"),
+        "seconds": row.get("seconds"),
+    }
 
 
 def write_settings_sql() -> str:

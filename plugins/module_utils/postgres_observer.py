@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -63,6 +63,8 @@ class Catalog:
     content: dict[str, int] | None = None
     reason: str = ""
     content_reason: str = ""
+    maintenance: dict[str, Any] | None = None
+    maintenance_reason: str = ""
 
 
 @dataclass
@@ -105,6 +107,7 @@ def catalog_over_tcp(logins: Logins, user: str, database: str) -> Catalog:
         catalog.via = "tcp"
         if logins.session_database == database:
             catalog.content, catalog.content_reason = _content(lambda: session.ask(postgres_catalog.content_sql()))
+            catalog.maintenance, catalog.maintenance_reason = _maintenance(lambda: session.ask(postgres_catalog.maintenance_sql()))
     except IncidentError as error:
         catalog.reason = f"the catalogue could not be read over TCP ({error})"
     return catalog
@@ -115,6 +118,13 @@ def _content(ask: Callable[[], dict[str, Any]]) -> tuple[dict[str, int] | None, 
         return ask(), ""
     except IncidentError as error:
         return None, f"the rows could not be counted ({error})"
+
+
+def _maintenance(ask: Callable[[], dict[str, Any]]) -> tuple[dict[str, Any] | None, str]:
+    try:
+        return postgres_catalog.describe_maintenance(ask(), datetime.now(timezone.utc)), ""
+    except IncidentError as error:
+        return None, f"its row could not be read ({error})"
 
 
 def catalog_in_container(
@@ -312,6 +322,8 @@ def _gather(scene: Scene, pattern: re.Pattern[str]) -> dict[str, Any]:
     parts = _from_catalog(scene, catalog.found) if catalog.found else _from_processes(scene, processes, catalog.reason)
     if catalog.content is None:
         scene.unknown["content"] = catalog.content_reason or catalog.reason or f"the database {scene.database} lets nobody in"
+    if catalog.maintenance is None:
+        scene.unknown["maintenance"] = catalog.maintenance_reason or "no login over TCP as the application works"
     write = scene.logins.write(scene.user, scene.database)
     if write is None:
         scene.unknown["write"] = "no login over TCP as the application works"
@@ -330,6 +342,7 @@ def _gather(scene: Scene, pattern: re.Pattern[str]) -> dict[str, Any]:
         **parts,
         "write": _write(write, scene.secrets),
         "content": catalog.content,
+        "maintenance": catalog.maintenance,
         "unknown": {name: str(scene.secrets.out_of(text)) for name, text in scene.unknown.items()},
     }
 

@@ -180,6 +180,20 @@ postgres:
           V(index_corrupted), or one of the classes of a login.
       type: dict
       sample: {ok: false, class: read_only, sqlstate: "25006", message: cannot execute INSERT in a read-only transaction, milliseconds: 2}
+    maintenance:
+      description: Maintenance mode as the application reads it; null when its row could not be read over TCP.
+      type: dict
+      contains:
+        enabled: {description: Whether it is on., type: bool}
+        owned:
+          description:
+            - Whether somebody may still be at work - its C(expires_at) lies ahead, or a user of the application switched it on less than four
+              hours ago. What SQL switched on without either has no owner.
+          type: bool
+        owner: {description: "Who says to own it, else the id of the user who switched it on.", type: str}
+        expires_at: {description: Until when it lasts., type: str}
+        changed_at: {description: When it was changed., type: str}
+        seconds: {description: How long ago., type: int}
     content:
       description: Exact numbers of rows of C(companies), C(locations), C(subscriptions), C(subscription_payments) and C(users).
       type: dict
