@@ -29,7 +29,8 @@ HEALTH_SECONDS = 60.0
 # What a fault may use: names of containers and addresses, `compose`, `env_value NAME`, `admin_sql` (psql over the container's local
 # socket to the database postgres), `login` (psql over TCP with the application's password), `health` (HTTP status of the backend), `page`
 # (HTTP status of the page through nginx, 000 without an answer), `edge` (a command in the edge's container),
-# `maintenance true|false`.
+# `maintenance true|false`, `new_certificate NAME DAYS` (as certbot lays it out: `live` leads into the archive, whose first number is the pair
+# that was served until now, and the second the new one), `old_certificate` (takes that back and has nginx serve it).
 # No pipefail: a symptom looks for the words of a command that fails.
 PRELUDE = r"""
 set -eu
@@ -46,6 +47,31 @@ page() { curl -s -k -o /dev/null --max-time 3 -w '%{http_code}' "$EDGE_URL/" || 
 maintenance() {
   echo "UPDATE system_settings SET value = '{\"enabled\": $1}', updated_by = NULL, updated_at = now() WHERE key = 'maintenance_mode'" |
     docker exec -i "$POSTGRES" psql -X -q -v ON_ERROR_STOP=1 -U "$DB_USER" -d "$DB_NAME"
+}
+new_certificate() {
+  edge sh -c '
+    cd /etc/letsencrypt
+    mkdir -p archive/circuit-sage
+    for file in fullchain privkey; do mv live/circuit-sage/$file.pem archive/circuit-sage/${file}1.pem; done
+    cd archive/circuit-sage
+    umask 077
+    openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/CN=$0" -keyout privkey2.pem -out request
+    printf "subjectAltName=DNS:$0" >names
+    openssl x509 -req -in request -signkey privkey2.pem -days "$1" -extfile names -out fullchain2.pem
+    rm request names
+    for file in fullchain privkey; do ln -s ../../archive/circuit-sage/${file}2.pem ../../live/circuit-sage/$file.pem; done' "$@"
+}
+old_certificate() {
+  edge sh -c '
+    cd /etc/letsencrypt
+    for file in fullchain privkey; do
+      if [ -e archive/circuit-sage/${file}1.pem ]; then
+        rm -f live/circuit-sage/$file.pem
+        mv archive/circuit-sage/${file}1.pem live/circuit-sage/$file.pem
+      fi
+    done
+    rm -rf archive live/circuit-sage/*~
+    if service nginx status; then service nginx reload; else service nginx start; fi'
 }
 edge() { docker exec -i "$EDGE" "$@"; }
 DB_USER=$(env_value POSTGRES_USER)
