@@ -30,7 +30,8 @@ HEALTH_SECONDS = 60.0
 # socket to the database postgres), `login` (psql over TCP with the application's password), `health` (HTTP status of the backend), `page`
 # (HTTP status of the page through nginx, 000 without an answer), `edge` (a command in the edge's container),
 # `maintenance true|false`, `new_certificate NAME DAYS` (as certbot lays it out: `live` leads into the archive, whose first number is the pair
-# that was served until now, and the second the new one), `old_certificate` (takes that back and has nginx serve it).
+# that was served until now, and the second the new one), `old_certificate` (takes that back and has nginx serve it), `bad_release` (deploys
+# an image of the project's own repository whose API answers 500), `no_release` (takes that back).
 # No pipefail: a symptom looks for the words of a command that fails.
 PRELUDE = r"""
 set -eu
@@ -73,6 +74,21 @@ old_certificate() {
     rm -rf archive live/circuit-sage/*~
     if service nginx status; then service nginx reload; else service nginx start; fi'
 }
+bad_release() {
+  printf '%s\n' 'FROM circuit-sage-sandbox/backend:1' 'USER root' \
+    'RUN sed -i "s/    rows = service.pool.query(.SELECT value FROM/    raise RuntimeError(\x27a release that fails\x27)\n&/" /app/maintenance.py' \
+    "USER $(docker inspect -f '{{.Config.User}}' circuit-sage-sandbox/backend:1)" |
+    docker build -q -t "$PROJECT/backend:1" -
+  echo "SANDBOX_BACKEND_IMAGE=$PROJECT/backend:1" >>"$ENV_FILE"
+  compose up -d --no-deps --no-build backend
+}
+no_release() {
+  sed -i '/^SANDBOX_BACKEND_IMAGE=/d' "$ENV_FILE"
+  compose up -d --no-deps --no-build backend
+  docker images -q "$PROJECT/backend" | sort -u | xargs -r docker inspect -f '{{range .RepoTags}}{{println .}}{{end}}' |
+    { grep "^$PROJECT/backend:" || true; } | xargs -r docker rmi
+}
+api() { curl -s -o /dev/null --max-time 3 -w '%{http_code}' "$BACKEND_URL/api/subscriptions" || true; }
 edge() { docker exec -i "$EDGE" "$@"; }
 DB_USER=$(env_value POSTGRES_USER)
 DB_NAME=$(env_value POSTGRES_DB)

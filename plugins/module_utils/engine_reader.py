@@ -103,6 +103,12 @@ class EngineReader:
             found: list[dict[str, Any]] = json.loads(response.read())
             return found
 
+    def images(self) -> list[dict[str, Any]]:
+        """The engine's short descriptions of all images, those without a name too."""
+        with self._ask("GET", "/images/json") as response:
+            found: list[dict[str, Any]] = json.loads(response.read())
+            return found
+
     def inspect(self, identity: str) -> dict[str, Any]:
         """The engine's full description of one container."""
         with self._ask("GET", f"/containers/{quote(identity, safe='')}/json") as response:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from . import edge_probe, http_probe, postgres_observer, stack_observer
+from . import edge_probe, http_probe, postgres_observer, release_observer, stack_observer
 from .engine_reader import EngineReader
 from .errors import IncidentError
 from .evidence import LOG_LINES, read_evidence
@@ -85,6 +85,9 @@ def observe(options: Mapping[str, Any]) -> dict[str, Any]:
         if _hopeless(options, stack, postgres):
             hopeless.set()
         observations = {"stack": stack, "postgres": postgres, "edge": edge.result()}
+    if (observations["edge"].get("api") or {}).get("class") == "error":
+        observations["release"], reason = release_observer.observe(options, postgres["migrations"])
+        observations["edge"]["unknown"].update({"release": reason} if reason else {})
     return {**observations, "evidence": _evidence(options, observations)}
 
 

@@ -35,6 +35,7 @@ READ_SETTINGS = {
 # Four hours: the longest maintenance that somebody would announce without saying until when.
 OWNED_SECONDS = 4 * 3600
 
+NEWEST_MIGRATIONS = 20
 CONTENT_TABLES = ("companies", "locations", "subscriptions", "subscription_payments", "users")
 
 _STAMP = "to_char({0} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
@@ -106,6 +107,15 @@ def maintenance_sql() -> str:
 SELECT coalesce((SELECT jsonb_build_object('value', value, 'updated_by', updated_by, 'changed_at', {_STAMP.format("updated_at")},
   'seconds', extract(epoch FROM clock_timestamp() - updated_at)::bigint)
   FROM public.system_settings WHERE key = 'maintenance_mode'), '{{}}'::jsonb);
+"""  # noqa: S608 # text of our own
+
+
+def migrations_sql() -> str:
+    """The question for the newest migrations: there is no way down from one."""
+    return f"""
+SELECT jsonb_build_object('newest', coalesce((SELECT jsonb_agg(jsonb_build_object('filename', filename, 'applied_at', at) ORDER BY at DESC)
+  FROM (SELECT filename, {_STAMP.format("applied_at")} AS at FROM public.schema_migrations ORDER BY applied_at DESC LIMIT {NEWEST_MIGRATIONS}) few),
+  '[]'::jsonb));
 """  # noqa: S608 # text of our own
 
 

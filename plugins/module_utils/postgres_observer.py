@@ -65,6 +65,7 @@ class Catalog:
     content_reason: str = ""
     maintenance: dict[str, Any] | None = None
     maintenance_reason: str = ""
+    migrations: list[dict[str, Any]] | None = None
 
 
 @dataclass
@@ -108,6 +109,8 @@ def catalog_over_tcp(logins: Logins, user: str, database: str) -> Catalog:
         if logins.session_database == database:
             catalog.content, catalog.content_reason = _content(lambda: session.ask(postgres_catalog.content_sql()))
             catalog.maintenance, catalog.maintenance_reason = _maintenance(lambda: session.ask(postgres_catalog.maintenance_sql()))
+            with contextlib.suppress(IncidentError):
+                catalog.migrations = session.ask(postgres_catalog.migrations_sql())["newest"]
     except IncidentError as error:
         catalog.reason = f"the catalogue could not be read over TCP ({error})"
     return catalog
@@ -324,6 +327,8 @@ def _gather(scene: Scene, pattern: re.Pattern[str]) -> dict[str, Any]:
         scene.unknown["content"] = catalog.content_reason or catalog.reason or f"the database {scene.database} lets nobody in"
     if catalog.maintenance is None:
         scene.unknown["maintenance"] = catalog.maintenance_reason or "no login over TCP as the application works"
+    if catalog.migrations is None:
+        scene.unknown["migrations"] = "they could not be read over TCP"
     write = scene.logins.write(scene.user, scene.database)
     if write is None:
         scene.unknown["write"] = "no login over TCP as the application works"
@@ -343,6 +348,7 @@ def _gather(scene: Scene, pattern: re.Pattern[str]) -> dict[str, Any]:
         "write": _write(write, scene.secrets),
         "content": catalog.content,
         "maintenance": catalog.maintenance,
+        "migrations": catalog.migrations,
         "unknown": {name: str(scene.secrets.out_of(text)) for name, text in scene.unknown.items()},
     }
 

@@ -127,6 +127,23 @@ unknown:
   description: Why there is no drift to tell.
   returned: success
   type: dict
+release:
+  description: The release of the backend and what there is to go back to, only when O(api_url) answers with a server error.
+  returned: when the API fails
+  type: dict
+  contains:
+    image: {description: The name of its image., type: str}
+    repository: {description: The same without the tag., type: str}
+    id: {description: The id of the image., type: str}
+    made_at: {description: When its container was made., type: str}
+    previous:
+      description: C(id), C(names) and C(created_at) of the next older local image of the repository, null when there is none.
+      type: dict
+    local_images: {description: The ids of all local images., type: list, elements: str}
+    migrations_since:
+      description: The migrations that were applied since the container was made, null when that is not known.
+      type: list
+      elements: str
 kept:
   description: Names of the files of evidence that were written.
   returned: success

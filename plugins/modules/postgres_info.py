@@ -180,6 +180,10 @@ postgres:
           V(index_corrupted), or one of the classes of a login.
       type: dict
       sample: {ok: false, class: read_only, sqlstate: "25006", message: cannot execute INSERT in a read-only transaction, milliseconds: 2}
+    migrations:
+      description: The newest migrations that were applied, each with C(filename) and C(applied_at), the newest first; null when they could not be read.
+      type: list
+      elements: dict
     maintenance:
       description: Maintenance mode as the application reads it; null when its row could not be read over TCP.
       type: dict
