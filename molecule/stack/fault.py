@@ -115,6 +115,7 @@ def environment() -> dict[str, str]:
         "EDGE": f"{project}-edge",
         "NETWORK": f"{project}_circuit-sage-network",
         "POSTGRES_ADDRESS": os.environ.get("SANDBOX_NETWORK", "172.30.83") + ".10",
+        "BACKEND_ADDRESS": os.environ.get("SANDBOX_NETWORK", "172.30.83") + ".20",
         "BACKEND_URL": f"http://127.0.0.1:{backend_port}",
         "EDGE_URL": f"https://localhost:{os.environ.get('SANDBOX_EDGE_TLS_PORT', '18443')}",
     }

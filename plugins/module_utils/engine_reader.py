@@ -14,6 +14,7 @@ import io
 import json
 import socket
 import struct
+import tarfile
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -26,6 +27,7 @@ _HEADER = struct.Struct(">BxxxL")
 _DONE = (http.client.OK, http.client.CREATED, http.client.NO_CONTENT, http.client.NOT_MODIFIED)
 # Nobody writes a line that long; what follows in it is not read.
 _LONGEST_FRAME = 1024 * 1024
+_LONGEST_FILE = 1024 * 1024
 
 
 class ContainerGone(IncidentError):
@@ -114,6 +116,14 @@ class EngineReader:
         with self._ask("GET", f"/containers/{quote(identity, safe='')}/json") as response:
             found: dict[str, Any] = json.loads(response.read())
             return found
+
+    def file(self, identity: str, path: str) -> bytes:
+        """A file of a container that runs, as its processes see it."""
+        with self._ask("GET", f"/containers/{quote(identity, safe='')}/archive?path={quote(path, safe='')}") as response:
+            content = io.BytesIO(response.read(_LONGEST_FILE))
+        with tarfile.open(fileobj=content) as archive:
+            member = archive.extractfile(archive.getmembers()[0])
+            return member.read() if member else b""
 
     def processes(self, identity: str) -> dict[str, Any]:
         """The processes of a container, as `ps` on the host lists them: their `Titles` and the `Processes`."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from . import edge_probe, http_probe, postgres_observer, release_observer, stack_observer
+from . import edge_probe, http_probe, postgres_observer, release_observer, resolver_observer, stack_observer
 from .engine_reader import EngineReader
 from .errors import IncidentError
 from .evidence import LOG_LINES, read_evidence
@@ -68,6 +68,20 @@ def _hopeless(options: Mapping[str, Any], stack: Mapping[str, Any], postgres: Ma
     return backend.get("state") != "running" or postgres["error"] is not None
 
 
+def _look_closer(options: Mapping[str, Any], observations: dict[str, Any]) -> None:
+    """Add what is worth its time only where something points at it."""
+    stack, edge = observations["stack"], observations["edge"]
+    closer = {}
+    if (edge.get("api") or {}).get("class") == "error":
+        closer["release"] = release_observer.observe(options, observations["postgres"]["migrations"])
+    if resolver_observer.suspect(stack, edge, options["backend_service"]):
+        closer["resolver"] = resolver_observer.observe(options, stack)
+    for name, (found, reason) in closer.items():
+        observations[name] = found
+        if found is None:
+            edge.setdefault("unknown", {})[name] = reason
+
+
 def observe(options: Mapping[str, Any]) -> dict[str, Any]:
     """The observations of all layers. Raises IncidentError for input that is wrong."""
     http_probe.check_urls(options["urls"])
@@ -85,9 +99,7 @@ def observe(options: Mapping[str, Any]) -> dict[str, Any]:
         if _hopeless(options, stack, postgres):
             hopeless.set()
         observations = {"stack": stack, "postgres": postgres, "edge": edge.result()}
-    if (observations["edge"].get("api") or {}).get("class") == "error":
-        observations["release"], reason = release_observer.observe(options, postgres["migrations"])
-        observations["edge"]["unknown"].update({"release": reason} if reason else {})
+    _look_closer(options, observations)
     return {**observations, "evidence": _evidence(options, observations)}
 
 

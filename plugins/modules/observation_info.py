@@ -144,6 +144,15 @@ release:
       description: The migrations that were applied since the container was made, null when that is not known.
       type: list
       elements: str
+resolver:
+  description: Whom the backend asks for names, only when the service does not answer or the backend's log complains of a name.
+  returned: when there is a reason to look
+  type: dict
+  contains:
+    nameservers: {description: The name servers of its C(/etc/resolv.conf)., type: list, elements: str}
+    embedded: {description: "Whether the engine's own comes first, which knows the services.", type: bool}
+    failed_services: {description: Services that the end of its log could not find., type: list, elements: str}
+    failed_outside: {description: Other names that the end of its log could not find., type: list, elements: str}
 kept:
   description: Names of the files of evidence that were written.
   returned: success
