@@ -58,9 +58,11 @@ def test_no_env_file(player: Player) -> None:
 
 
 def test_env_file_without_a_variable(player: Player, env_without: Path) -> None:
-    """The name of the variable."""
-    run = player.play("-e", f"circuit_sage_env_file={env_without}")
-    assert_refused(run, "JWT_SECRET", str(env_without))
+    """It is a finding, which names the variable and where its value still is; nothing is made from such a file."""
+    run = player.play("--check", "-e", f"circuit_sage_env_file={env_without}")
+    assert run.status == 0, run.output
+    assert run.record.causes == ["env_variable_missing"]
+    assert "JWT_SECRET" in run.stdout
 
 
 def test_wrong_project_name(player: Player, sandbox: Sandbox) -> None:

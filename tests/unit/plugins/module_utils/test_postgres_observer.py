@@ -90,6 +90,10 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
                 self.answer = Answer(OK, None, None, True if world.used_password else None)
 
         def ask(self, sql: str) -> dict[str, Any]:
+            if "maintenance_mode" in sql:
+                return {"value": {"enabled": False}, "updated_by": None, "changed_at": CREATED, "seconds": 5}
+            if "schema_migrations" in sql:
+                return {"newest": [{"filename": "001_initial_schema.sql", "applied_at": CREATED}]}
             if "public.companies" not in sql:
                 return world.answer
             if world.content:
@@ -198,6 +202,8 @@ def test_healthy(world: World, tmp_path: Path) -> None:
     assert found["application"] == {"host": "postgres", "port": None, "user": "circuit_sage_user", "database": "circuit_sage_db"}
     assert found["write"]["ok"] is True
     assert found["content"] == {"companies": 40}
+    assert found["maintenance"]["enabled"] is False
+    assert found["migrations"] == [{"filename": "001_initial_schema.sql", "applied_at": CREATED}]
     assert {one["service"] for one in found["activity"]["holders"]} == {"backend"}
     assert len(found["blockers"]) == 2
     # One login for what all three share, one for the write.
