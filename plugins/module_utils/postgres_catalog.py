@@ -119,6 +119,15 @@ SELECT jsonb_build_object('newest', coalesce((SELECT jsonb_agg(jsonb_build_objec
 """  # noqa: S608 # text of our own
 
 
+def _moment(text: Any) -> datetime | None:
+    """A moment that somebody wrote as ISO 8601 with its offset; null for anything else."""
+    try:
+        found = datetime.fromisoformat(str(text).replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return found.astimezone(timezone.utc) if found.tzinfo else None
+
+
 def describe_maintenance(row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """Maintenance mode, and whether somebody who may still be at work owns it.
 
@@ -127,9 +136,9 @@ def describe_maintenance(row: Mapping[str, Any], now: datetime) -> dict[str, Any
     """
     value = row.get("value")
     told = value if isinstance(value, dict) else {}
-    until = utc(told["expires_at"]) if isinstance(told.get("expires_at"), str) else None
+    until = _moment(told.get("expires_at"))
     if until:
-        owned = datetime.fromisoformat(until.replace("Z", "+00:00")) > now
+        owned = until > now
     else:
         owned = row.get("updated_by") is not None and row["seconds"] < OWNED_SECONDS
     return {
@@ -137,7 +146,7 @@ def describe_maintenance(row: Mapping[str, Any], now: datetime) -> dict[str, Any
         "enabled": told.get("enabled") is True,
         "owned": owned,
         "owner": redact(str(told["owner"])) if told.get("owner") else row.get("updated_by"),
-        "expires_at": until,
+        "expires_at": iso(until) if until else None,
         "changed_at": row.get("changed_at"),
         "seconds": row.get("seconds"),
     }

@@ -13,7 +13,7 @@ from hypothesis.configuration import set_hypothesis_home_dir
 
 CHECKOUT = Path(__file__).parents[2]
 
-sys.path.insert(0, str(Path(__file__).parent / "roles"))  # for the module beside its tests
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent / "roles")]  # for the modules beside the tests
 init_plugin_loader([str(CHECKOUT / ".ansible" / "collections")])
 # Else a folder .hypothesis appears wherever the tests are started.
 set_hypothesis_home_dir(CHECKOUT / ".cache" / "hypothesis")

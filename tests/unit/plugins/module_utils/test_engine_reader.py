@@ -11,6 +11,7 @@ import io
 import json
 import socketserver
 import struct
+import tarfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +30,15 @@ def framed(lines: list[bytes]) -> bytes:
     return b"".join(struct.pack(">BxxxL", 1, len(line)) + line for line in lines)
 
 
+def packed(name: str, content: bytes) -> bytes:
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as writer:
+        member = tarfile.TarInfo(name)
+        member.size = len(content)
+        writer.addfile(member, io.BytesIO(content))
+    return archive.getvalue()
+
+
 class Engine(http.server.BaseHTTPRequestHandler):
     """An engine with one container."""
 
@@ -36,6 +46,8 @@ class Engine(http.server.BaseHTTPRequestHandler):
         answers: dict[str, tuple[int, bytes]] = {
             "/containers/json?all=1": (200, json.dumps([{"Id": "abc"}]).encode()),
             "/containers/abc/json": (200, b'{"Id": "abc"}'),
+            "/images/json": (200, b'[{"Id": "sha256:1"}]'),
+            "/containers/abc/archive?path=%2Fetc%2Fresolv.conf": (200, packed("resolv.conf", b"nameserver 127.0.0.11\n")),
             "/containers/abc/logs?stdout=1&stderr=1&timestamps=1": (200, framed(LINES)),
             "/containers/abc/logs?stdout=1&stderr=1&timestamps=1&tail=1": (200, framed(LINES[1:])),
             "/containers/abc/top": (200, b'{"Titles": ["PID"], "Processes": [["1"]]}'),
@@ -81,6 +93,11 @@ def test_containers_are_listed_and_inspected(reader: EngineReader) -> None:
     assert list(reader.log("abc", terminal=False)) == LINES
     assert list(reader.log("abc", terminal=False, tail=1)) == LINES[1:]
     assert reader.processes("abc") == {"Titles": ["PID"], "Processes": [["1"]]}
+
+
+def test_a_file_of_a_container_and_the_images(reader: EngineReader) -> None:
+    assert reader.file("abc", "/etc/resolv.conf") == b"nameserver 127.0.0.11\n"
+    assert reader.images() == [{"Id": "sha256:1"}]
 
 
 def test_an_engine_at_a_port() -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -132,3 +133,25 @@ def test_a_refusal_tells_something() -> None:
     assert catalog.told_by_refusal(postgres_errors.DATABASE_MISSING)[1] == {"exists": False}
     # A wrong password and a role that is not there are told alike.
     assert catalog.told_by_refusal(postgres_errors.PASSWORD_REJECTED) == ({}, {})
+
+
+NOW = datetime(2026, 11, 23, 15, 0, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize(
+    ("row", "enabled", "owned", "owner"),
+    [
+        ({}, False, False, None),
+        ({"value": {"enabled": True}, "updated_by": None, "seconds": 5}, True, False, None),
+        ({"value": {"enabled": "true"}, "updated_by": None, "seconds": 5}, False, False, None),
+        ({"value": {"enabled": True}, "updated_by": "a user", "seconds": 5}, True, True, "a user"),
+        ({"value": {"enabled": True}, "updated_by": "a user", "seconds": 20_000}, True, False, "a user"),
+        ({"value": {"enabled": True, "owner": "run", "expires_at": "2026-11-23T15:30:00Z"}, "seconds": 20_000}, True, True, "run"),
+        ({"value": {"enabled": True, "expires_at": "2026-11-23T16:30:00+02:00"}, "seconds": 5}, True, False, None),
+        ({"value": {"enabled": True, "expires_at": "2026-11-23T14:30:00Z"}, "updated_by": "a user", "seconds": 5}, True, False, "a user"),
+        ({"value": {"enabled": True, "expires_at": "tomorrow"}, "updated_by": "a user", "seconds": 5}, True, True, "a user"),
+    ],
+)
+def test_who_owns_maintenance_mode(row: dict[str, Any], enabled: bool, owned: bool, owner: str | None) -> None:
+    found = catalog.describe_maintenance(row, NOW)
+    assert (found["enabled"], found["owned"], found["owner"]) == (enabled, owned, owner)

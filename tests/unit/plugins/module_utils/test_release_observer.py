@@ -1,0 +1,112 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The release that runs and what there is to go back to; whom the backend asks for names."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import release_observer, resolver_observer
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.engine_reader import EngineReader
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
+
+MADE = "2026-11-23T15:24:08.283906239Z"
+PLACE = ("shop", "backend")
+OPTIONS = {"docker_host": "unix:///nowhere", "docker_timeout": 1, "project_name": "shop", "backend_service": "backend"}
+LABELS = {"com.docker.compose.project": "shop", "com.docker.compose.service": "backend"}
+
+
+def image(identity: str, created: int, *names: str, **labels: str) -> dict[str, t.Any]:
+    return {"Id": identity, "Created": created, "RepoTags": list(names) or None, "Labels": labels or None}
+
+
+IMAGES = [
+    image("bad", 300, "shop/backend:2"),
+    image("other", 250, "shop/frontend:1"),
+    image("good", 200, "shop/backend:1"),
+    image("older", 100, "shop/backend:0"),
+    image("newer", 400, "shop/backend:next"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "repository"),
+    [("shop/backend:1", "shop/backend"), ("localhost:5000/shop", "localhost:5000/shop"), ("localhost:5000/shop:2", "localhost:5000/shop")],
+)
+def test_the_repository_of_a_name(name: str, repository: str) -> None:
+    assert release_observer.repository_of(name) == repository
+
+
+def test_the_release_before_is_the_next_older_one_of_the_repository() -> None:
+    found = release_observer.describe("shop/backend:2", "bad", MADE, IMAGES, [], PLACE)
+    assert found["previous"] == {"id": "good", "names": ["shop/backend:1"], "created_at": "1970-01-01T00:03:20Z"}
+    assert found["migrations_since"] == []
+
+
+def test_an_image_whose_name_a_newer_build_took_is_known_by_its_labels() -> None:
+    images = [image("bad", 300, "shop-backend:latest"), image("good", 200, **LABELS), image("foreign", 250)]
+    found = release_observer.describe("shop-backend:latest", "bad", MADE, images, None, PLACE)
+    assert found["previous"]["id"] == "good"
+    assert found["migrations_since"] is None
+
+
+def test_there_may_be_none_to_go_back_to() -> None:
+    assert release_observer.describe("shop/backend:0", "older", MADE, IMAGES, [], PLACE)["previous"] is None
+
+
+def test_the_migrations_that_came_with_it() -> None:
+    migrations = [{"filename": "004.sql", "applied_at": "2026-11-23T15:24:09.1Z"}, {"filename": "003.sql", "applied_at": "2026-11-20T08:00:00Z"}]
+    assert release_observer.describe("shop/backend:2", "bad", MADE, IMAGES, migrations, PLACE)["migrations_since"] == ["004.sql"]
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    container = {"Id": "1", "Created": 1, "Labels": LABELS}
+    inspected = {"Config": {"Image": "shop/backend:2"}, "Image": "bad", "Created": MADE}
+    monkeypatch.setattr(EngineReader, "containers", lambda _reader: [container])
+    monkeypatch.setattr(EngineReader, "inspect", lambda _reader, _identity: inspected)
+    monkeypatch.setattr(EngineReader, "images", lambda _reader: IMAGES)
+    monkeypatch.setattr(EngineReader, "file", lambda _reader, _identity, _path: b"nameserver 192.0.2.1\n")
+
+
+@pytest.mark.usefixtures("engine")
+def test_the_engine_is_asked() -> None:
+    release, _reason = release_observer.observe(OPTIONS, [])
+    assert release
+    assert release["previous"]["id"] == "good"
+    resolver, _reason = resolver_observer.observe(OPTIONS, {"services": {"backend": {"log": None}}})
+    assert resolver == {"nameservers": ["192.0.2.1"], "embedded": False, "failed_services": [], "failed_outside": []}
+
+
+@pytest.mark.usefixtures("engine")
+def test_what_is_not_there_is_not_known() -> None:
+    options = {**OPTIONS, "backend_service": "nowhere"}
+    assert release_observer.observe(options, [])[0] is None
+    assert resolver_observer.observe(options, {"services": {}})[0] is None
+
+
+def test_an_engine_that_refuses_is_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_reader: EngineReader) -> t.NoReturn:
+        raise IncidentError("nothing listens")
+
+    monkeypatch.setattr(EngineReader, "containers", refuse)
+    assert release_observer.observe(OPTIONS, []) == (None, "nothing listens")
+    assert resolver_observer.observe(OPTIONS, {"services": {}}) == (None, "/etc/resolv.conf could not be read (nothing listens)")
+
+
+def test_which_names_were_not_found() -> None:
+    tail = ["Database health check failed: getaddrinfo EAI_AGAIN postgres", "getaddrinfo ENOTFOUND connect.example.com"]
+    found = resolver_observer.describe("nameserver 127.0.0.11\noptions ndots:0\n", {"tail": tail}, {"postgres": {}})
+    assert (found["embedded"], found["failed_services"], found["failed_outside"]) == (True, ["postgres"], ["connect.example.com"])
+
+
+@pytest.mark.parametrize(
+    ("state", "answers", "this_life", "suspect"),
+    [("running", True, 0, False), ("running", True, 2, True), ("running", False, 0, True), ("exited", False, 2, False)],
+)
+def test_it_is_looked_at_where_there_is_a_reason(state: str, answers: bool, this_life: int, suspect: bool) -> None:
+    backend = {"state": state, "log": {"patterns": {"name_lookup_failed": {"this_life": this_life}}}}
+    assert resolver_observer.suspect({"services": {"backend": backend}}, {"answers": answers}, "backend") is suspect
