@@ -29,9 +29,9 @@ HEALTH_SECONDS = 60.0
 # What a fault may use: names of containers and addresses, `compose`, `env_value NAME`, `admin_sql` (psql over the container's local
 # socket to the database postgres), `login` (psql over TCP with the application's password), `health` (HTTP status of the backend), `page`
 # (HTTP status of the page through nginx, 000 without an answer), `edge` (a command in the edge's container),
-# `maintenance true|false`, `new_certificate NAME DAYS` (as certbot lays it out: `live` leads into the archive, whose first number is the pair
-# that was served until now, and the second the new one), `old_certificate` (takes that back and has nginx serve it), `bad_release` (deploys
-# an image of the project's own repository whose API answers 500), `no_release` (takes that back).
+# `maintenance true|false`, `new_certificate NAME DAYS` (as certbot lays it out: `live` leads into the archive, whose first number is the
+# pair that was served until now, and the second the new one), `old_certificate` (takes that back and has nginx serve it), `bad_release`
+# (deploys an image of the project's own repository whose API answers 500), `no_release` (takes that back).
 # No pipefail: a symptom looks for the words of a command that fails.
 PRELUDE = r"""
 set -eu
@@ -76,7 +76,8 @@ old_certificate() {
 }
 bad_release() {
   printf '%s\n' 'FROM circuit-sage-sandbox/backend:1' 'USER root' \
-    'RUN sed -i "s/    rows = service.pool.query(.SELECT value FROM/    raise RuntimeError(\x27a release that fails\x27)\n&/" /app/maintenance.py' \
+    'WORKDIR /app' \
+    'RUN sed -i "s/    rows = service.pool.query(.SELECT value FROM/    raise RuntimeError(\x27failing release\x27)\n&/" maintenance.py' \
     "USER $(docker inspect -f '{{.Config.User}}' circuit-sage-sandbox/backend:1)" |
     docker build -q -t "$PROJECT/backend:1" -
   echo "SANDBOX_BACKEND_IMAGE=$PROJECT/backend:1" >>"$ENV_FILE"

@@ -71,7 +71,5 @@ def others(certificate: Path, key: Path, archive: Path) -> Iterator[Pair]:
 
 def last_valid(certificate: Path, key: Path, archive: Path, name: str) -> Pair | None:
     """Of those that are right for the name now, the one that lasts longest."""
-    valid = [
-        (judged["not_after"], pair) for pair in others(certificate, key, archive) if (judged := judge(*pair, name))["class"] == "ok"
-    ]
+    valid = [(judged["not_after"], pair) for pair in others(certificate, key, archive) if (judged := judge(*pair, name))["class"] == "ok"]
     return max(valid, key=lambda one: str(one[0]))[1] if valid else None

@@ -54,7 +54,9 @@ def classify_api(status: int, body: str) -> str:
 def _ask(url: str, timeout: float, context: ssl.SSLContext | None, classify: Callable[[int, str], str]) -> dict[str, Any]:
     return {
         name: value
-        for name, value in http_probe.probe(url, timeout, context, lambda status, body: (classify(status, body), None), follow=False).items()
+        for name, value in http_probe.probe(
+            url, timeout, context, lambda status, body: (classify(status, body), None), follow=False
+        ).items()
         if name != "database"
     }
 

@@ -48,7 +48,12 @@ def parse_test(status: int, output: str) -> dict[str, Any]:
         last = output.strip().splitlines()[-1:] or ["no reason given"]
         return {"class": "other", "message": redact(last[0]), "file": None, "line": None}
     kind = "certificate" if _CERTIFICATE.search(found["message"]) else "file" if found["file"] else "other"
-    return {"class": kind, "message": redact(found["message"]), "file": found["file"], "line": int(found["line"]) if found["line"] else None}
+    return {
+        "class": kind,
+        "message": redact(found["message"]),
+        "file": found["file"],
+        "line": int(found["line"]) if found["line"] else None,
+    }
 
 
 def test_configuration(program: str, main: Path) -> dict[str, Any]:

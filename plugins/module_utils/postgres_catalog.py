@@ -114,7 +114,8 @@ def migrations_sql() -> str:
     """The question for the newest migrations: there is no way down from one."""
     return f"""
 SELECT jsonb_build_object('newest', coalesce((SELECT jsonb_agg(jsonb_build_object('filename', filename, 'applied_at', at) ORDER BY at DESC)
-  FROM (SELECT filename, {_STAMP.format("applied_at")} AS at FROM public.schema_migrations ORDER BY applied_at DESC LIMIT {NEWEST_MIGRATIONS}) few),
+  FROM (SELECT filename, {_STAMP.format("applied_at")} AS at FROM public.schema_migrations
+    ORDER BY applied_at DESC LIMIT {NEWEST_MIGRATIONS}) few),
   '[]'::jsonb));
 """  # noqa: S608 # text of our own
 
@@ -131,20 +132,17 @@ def _moment(text: Any) -> datetime | None:
 def describe_maintenance(row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """Maintenance mode, and whether somebody who may still be at work owns it.
 
-    Owned is what says itself until when it lasts, or what a user of the application switched on a short while ago. Nobody owns what has passed
-    its time, and what SQL switched on without a word: a run that was killed.
+    Owned is what says itself until when it lasts, or what a user of the application switched on a short while ago. Nobody owns what has
+    passed its time, and what SQL switched on without a word: a run that was killed.
     """
     value = row.get("value")
     told = value if isinstance(value, dict) else {}
     until = _moment(told.get("expires_at"))
-    if until:
-        owned = until > now
-    else:
-        owned = row.get("updated_by") is not None and row["seconds"] < OWNED_SECONDS
+    lately = row.get("updated_by") is not None and row["seconds"] < OWNED_SECONDS
     return {
         # Only a real boolean counts, as in the application.
         "enabled": told.get("enabled") is True,
-        "owned": owned,
+        "owned": until > now if until else lately,
         "owner": redact(str(told["owner"])) if told.get("owner") else row.get("updated_by"),
         "expires_at": iso(until) if until else None,
         "changed_at": row.get("changed_at"),

@@ -114,7 +114,8 @@ edge:
         milliseconds: {description: How long it took., type: int}
     page:
       description:
-        - The answer to O(edge_url), null when it is not asked. C(url), C(status), C(class), C(body), C(error), C(milliseconds) as in RV(edge.probes).
+        - The answer to O(edge_url), null when it is not asked. C(url), C(status), C(class), C(body), C(error), C(milliseconds) as in
+          RV(edge.probes).
         - C(class) is V(ok), V(bad_gateway), V(unavailable), V(gateway_timeout), V(error) (another 5xx), V(refused), V(closed), V(timeout),
           V(tls) (no page is asked for without a valid certificate) or V(other).
       type: dict

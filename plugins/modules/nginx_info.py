@@ -12,8 +12,8 @@ short_description: Look at nginx, its configuration and its certificates on its 
 version_added: 0.1.0
 description:
   - Says whether nginx runs, what its own test says of its configuration, and whether its certificates are right for the name.
-  - Where the configuration or a certificate is not, it looks for what could be put back, and tries that without touching what nginx uses - a
-    copy of the file in a tree of its own, a pair of certificate and key in a handshake in memory.
+  - Where the configuration or a certificate is not, it looks for what could be put back, and tries that without touching what nginx uses -
+    a copy of the file in a tree of its own, a pair of certificate and key in a handshake in memory.
   - Changes nothing. No key leaves the module.
 author: Circuit Sage contributors (@circuit-sage)
 attributes:
@@ -79,7 +79,9 @@ nginx:
         not_after: {description: When it ends., type: str}
         error: {description: What is wrong with it., type: str}
         restorable:
-          description: C(certificate) and C(keyfile) of the pair that could take its place, of certbot's archive or beside it. Null when there is none.
+          description:
+            - C(certificate) and C(keyfile) of the pair that could take its place, of certbot's archive or beside it. Null when there is
+              none.
           type: dict
     certbot: {description: "Where certbot is, null when it is not installed.", type: str}
 """

@@ -181,7 +181,9 @@ postgres:
       type: dict
       sample: {ok: false, class: read_only, sqlstate: "25006", message: cannot execute INSERT in a read-only transaction, milliseconds: 2}
     migrations:
-      description: The newest migrations that were applied, each with C(filename) and C(applied_at), the newest first; null when they could not be read.
+      description:
+        - The newest migrations that were applied, each with C(filename) and C(applied_at), the newest first; null when they could not be
+          read.
       type: list
       elements: dict
     maintenance:
@@ -191,8 +193,8 @@ postgres:
         enabled: {description: Whether it is on., type: bool}
         owned:
           description:
-            - Whether somebody may still be at work - its C(expires_at) lies ahead, or a user of the application switched it on less than four
-              hours ago. What SQL switched on without either has no owner.
+            - Whether somebody may still be at work - its C(expires_at) lies ahead, or a user of the application switched it on less than
+              four hours ago. What SQL switched on without either has no owner.
           type: bool
         owner: {description: "Who says to own it, else the id of the user who switched it on.", type: str}
         expires_at: {description: Until when it lasts., type: str}

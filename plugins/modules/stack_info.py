@@ -199,8 +199,8 @@ stack:
         restorable:
           description:
             - For each missing C(variable) whose value can still be found its C(source), as
-              O(circuit_sage.incident_response.env_file_restore#module:source) names it - a container that was made with it, or the newest copy
-              of the env file that has the same secrets.
+              O(circuit_sage.incident_response.env_file_restore#module:source) names it - a container that was made with it, or the
+              newest copy of the env file that has the same secrets.
           type: list
           elements: dict
         copies: {description: Other files beside it whose name begins with its name., type: list, elements: str}

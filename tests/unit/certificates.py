@@ -39,14 +39,14 @@ def make_pair(folder: Path, days: int = 30, name: str = "localhost", number: str
     folder.mkdir(parents=True, exist_ok=True)
     paths = folder / f"fullchain{number}.pem", folder / f"privkey{number}.pem"
     paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    paths[1].write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
+    paths[1].write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
     return paths
 
 
 @contextlib.contextmanager
-def served(pair: tuple[Path, Path], answer: bytes = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi") -> Iterator[int]:
+def served(
+    pair: tuple[Path, Path], answer: bytes = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi"
+) -> Iterator[int]:
     """A port at which the pair is shown, and one answer is given to everybody."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*pair)

@@ -47,20 +47,32 @@ NEAR_MISSES = {
         recorded("bad_release", postgres__error={"class": "other", "message": "m", "sqlstate": None}),
         [],
     ),
-    "a release that changed the schema is not taken back": (recorded("bad_release", release__migrations_since=["004.sql"]), ["release_with_migrations"]),
+    "a release that changed the schema is not taken back": (
+        recorded("bad_release", release__migrations_since=["004.sql"]),
+        ["release_with_migrations"],
+    ),
     "a release of which nobody knows whether it changed the schema is not taken back": (
         recorded("bad_release", release__migrations_since=None),
         ["release_with_migrations"],
     ),
     "the recorded good image is as good as the one before": (
-        {**with_baseline("rollback_target_gone", "good"), "release": {**recorded("rollback_target_gone")["release"], "local_images": ["good"]}},
+        {
+            **with_baseline("rollback_target_gone", "good"),
+            "release": {**recorded("rollback_target_gone")["release"], "local_images": ["good"]},
+        },
         ["bad_release"],
     ),
-    "a recorded good image that was removed is none to go back to": (with_baseline("rollback_target_gone", "gone"), ["rollback_target_gone"]),
+    "a recorded good image that was removed is none to go back to": (
+        with_baseline("rollback_target_gone", "gone"),
+        ["rollback_target_gone"],
+    ),
     "maintenance mode with an owner is left on": (recorded("maintenance_stuck", postgres__maintenance__owned=True), ["maintenance_owned"]),
     "maintenance mode that is off explains nothing": (recorded("maintenance_stuck", postgres__maintenance__enabled=False), []),
     "a variable that nobody has is lost": (recorded("env_variable_missing", stack__env_file__restorable=[]), ["env_variable_lost"]),
-    "a configuration without a copy that passes is lost": (recorded("edge_config_invalid", nginx__test__restorable=None), ["edge_config_lost"]),
+    "a configuration without a copy that passes is lost": (
+        recorded("edge_config_invalid", nginx__test__restorable=None),
+        ["edge_config_lost"],
+    ),
     "a stopped nginx whose test fails for another reason is not started": (recorded("edge_stopped", nginx__test__class="other"), []),
     "nginx that runs is not stopped": (recorded("edge_stopped", nginx__running=True), []),
     "nginx that nobody could look at is not known to be stopped": (recorded("edge_stopped", nginx=None), []),

@@ -15,14 +15,16 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils imp
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 
 FAILED = "nginx: configuration file /etc/nginx/nginx.conf test failed\n"
-UNKNOWN_DIRECTIVE = '2026/11/23 15:08:09 [emerg] 101#101: unknown directive "proxy_pas" in /etc/nginx/sites-enabled/circuit-sage:34\n' + FAILED
+UNKNOWN_DIRECTIVE = (
+    '2026/11/23 15:08:09 [emerg] 101#101: unknown directive "proxy_pas" in /etc/nginx/sites-enabled/circuit-sage:34\n' + FAILED
+)
 MISMATCH = (
     '2026/11/23 15:08:09 [emerg] 138#138: SSL_CTX_use_PrivateKey("/etc/letsencrypt/live/circuit-sage/privkey.pem") failed '
     "(SSL: error:05800074:x509 certificate routines::key values mismatch)\n" + FAILED
 )
 NO_KEY = (
-    '2026/11/23 15:08:09 [emerg] 140#140: cannot load certificate key "/etc/letsencrypt/live/circuit-sage/privkey.pem": BIO_new_file() failed '
-    "(SSL: error:80000002:system library::No such file or directory)\n" + FAILED
+    '2026/11/23 15:08:09 [emerg] 140#140: cannot load certificate key "/etc/letsencrypt/live/circuit-sage/privkey.pem": BIO_new_file() '
+    "failed (SSL: error:80000002:system library::No such file or directory)\n" + FAILED
 )
 
 # Passes when no file of the tree that it is given holds the word `broken`, and complains in nginx's words otherwise.

@@ -58,7 +58,10 @@ def test_there_may_be_none_to_go_back_to() -> None:
 
 
 def test_the_migrations_that_came_with_it() -> None:
-    migrations = [{"filename": "004.sql", "applied_at": "2026-11-23T15:24:09.1Z"}, {"filename": "003.sql", "applied_at": "2026-11-20T08:00:00Z"}]
+    migrations = [
+        {"filename": "004.sql", "applied_at": "2026-11-23T15:24:09.1Z"},
+        {"filename": "003.sql", "applied_at": "2026-11-20T08:00:00Z"},
+    ]
     assert release_observer.describe("shop/backend:2", "bad", MADE, IMAGES, migrations, PLACE)["migrations_since"] == ["004.sql"]
 
 
