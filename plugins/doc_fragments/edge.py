@@ -28,7 +28,9 @@ options:
     type: str
   api_url:
     description:
-      - A path of the API that wants a login, asked of the backend directly and without one. A healthy API refuses it with 401.
-      - It counts as one call in the limit of API calls, and not as a failed sign-in, of which five in 15 minutes lock out every user.
+      - A path of the API, asked of the backend directly and without a login. Any answer that the application gives on purpose is healthy,
+        such as 401, or 404 where there is no such path.
+      - C(/api/health) is no part of the limit of API calls that all users share. Another path counts one call each time; none counts as a
+        failed sign-in, of which five in 15 minutes lock out every user.
     type: str
 """
