@@ -79,7 +79,7 @@ class ActionModule(ActionBase):
         if end["outcome"] in ("healthy", "resolved"):
             content["resolved_at"] = utc_now()
             for finding in content["findings"]:
-                finding["status"] = "mended"
+                finding["status"] = "harmless" if finding.get("harmless") else "mended"
         end["entry"] = record.event(end["outcome"], end["text"])
         write_private(record.folder / "report.md", report.render(content))
         return end

@@ -26,9 +26,11 @@ def _told(function: Callable[..., t.Any]) -> Callable[..., t.Any]:
     return call
 
 
-def findings(observations: dict[str, t.Any], causes: list[dict[str, t.Any]] | None = None) -> list[dict[str, t.Any]]:
+def findings(
+    observations: dict[str, t.Any], causes: list[dict[str, t.Any]] | None = None, kind: str | None = None
+) -> list[dict[str, t.Any]]:
     """Return the causes that match: of those given, or of those of all roles."""
-    return diagnosis.diagnose(observations, cause_catalog.all_causes() if causes is None else causes)
+    return diagnosis.diagnose(observations, cause_catalog.all_causes() if causes is None else causes, kind)
 
 
 class FilterModule:

@@ -113,6 +113,16 @@ def same_version(one: str, other: str) -> bool:
     return re.split(r"[-+~]", one.strip().lstrip("v"))[0] == re.split(r"[-+~]", other.strip().lstrip("v"))[0]
 
 
+def _limits(wanted: dict[str, Any]) -> dict[str, int]:
+    """The limits that the files give a service; 0 means none. Compose prints sizes in bytes, as texts or numbers after its version."""
+    limits = ((wanted.get("deploy") or {}).get("resources") or {}).get("limits") or {}
+    files = (wanted.get("ulimits") or {}).get("nofile") or 0
+    return {
+        "memory_bytes": int(wanted.get("mem_limit") or limits.get("memory") or 0),
+        "nofile": int(files.get("soft") or 0) if isinstance(files, dict) else int(files),
+    }
+
+
 def parse_model(text: str) -> dict[str, Any]:
     """The services with what each should have: its environment, networks and volumes; from `docker compose config --format json`."""
     config = json.loads(text)
@@ -132,6 +142,7 @@ def parse_model(text: str) -> dict[str, Any]:
                 }
                 for key, network in (wanted.get("networks") or {}).items()
             ],
+            "limits": _limits(wanted),
         }
     volumes = sorted((volume or {}).get("name", key) for key, volume in (config.get("volumes") or {}).items())
     return {"services": services, "volumes": volumes}

@@ -50,6 +50,7 @@ PATTERNS = {
     "credential_unreadable": r"Failed to decrypt credential",
     "descriptors_exhausted": r"EMFILE|[Tt]oo many open files",
     "killed": r"^Killed$",
+    "heap_limit": r"JavaScript heap out of memory",
 }
 
 # The engine cuts a long line into pieces of 16 KiB and counts each as a line of its `tail`.

@@ -20,7 +20,7 @@ from .symptoms import symptoms_of
 
 RISKS = ("safe", "disruptive", "destructive")
 REQUIRED_KEYS = ("id", "title", "layer", "match", "evidence", "why_not_restart")
-OPTIONAL_KEYS = ("remedy", "risk", "respects_hold", "escalate", "severity", "role")
+OPTIONAL_KEYS = ("remedy", "risk", "respects_hold", "escalate", "severity", "role", "harmless", "when_asked")
 SEVERITIES = ("P1", "P2", "P3", "P4")
 
 Mapping = dict[str, t.Any]
@@ -60,6 +60,8 @@ def check_causes(causes: Sequence[Mapping]) -> None:
             raise IncidentError(f"cause {name} has the layer {cause['layer']}; use one of {', '.join(LAYERS)}")
         if cause.get("remedy") and cause.get("risk") not in RISKS:
             raise IncidentError(f"cause {name} has a remedy with the risk {cause.get('risk')}; use one of {', '.join(RISKS)}")
+        if cause.get("harmless") and cause.get("remedy"):
+            raise IncidentError(f"cause {name} is harmless and has a remedy; leave one of both out")
         if cause.get("severity", "P1") not in SEVERITIES:
             raise IncidentError(f"cause {name} has the severity {cause['severity']}; use one of {', '.join(SEVERITIES)}")
         for key in ("match", "evidence"):
@@ -69,17 +71,20 @@ def check_causes(causes: Sequence[Mapping]) -> None:
                 raise IncidentError(f"cause {name}: {key} is not JMESPath ({str(error).splitlines()[0]})") from error
 
 
-def diagnose(observations: Mapping, causes: Sequence[Mapping]) -> list[Mapping]:
+def diagnose(observations: Mapping, causes: Sequence[Mapping], kind: str | None = None) -> list[Mapping]:
     """Return the findings: the causes that match, deepest layer first, each with its evidence.
 
-    Within a layer the order of the causes decides. Where no cause explains what is broken, drift from the baseline is a finding. Raises
-    IncidentError when a cause cannot be evaluated.
+    Within a layer the order of the causes decides. A cause that is told only when asked for is left out unless its role handles the
+    incident of this *kind*; without a kind everything is asked for. Where no cause explains what is broken, drift from the baseline is a
+    finding. Raises IncidentError when a cause cannot be evaluated.
     """
     check_causes(causes)
     jmespath = _jmespath()
     facts = plain(observations)
     findings = []
     for cause in sorted(causes, key=lambda entry: LAYERS.index(entry["layer"])):
+        if cause.get("when_asked") and kind not in (None, cause.get("role")):
+            continue
         try:
             if jmespath.search(cause["match"], facts) is not True:
                 continue
@@ -97,13 +102,16 @@ def diagnose(observations: Mapping, causes: Sequence[Mapping]) -> list[Mapping]:
                 "risk": cause.get("risk"),
                 "respects_hold": bool(cause.get("respects_hold")),
                 "escalate": cause.get("escalate"),
+                "harmless": bool(cause.get("harmless")),
                 "severity": cause.get("severity"),
                 "role": cause.get("role"),
                 "why_not_restart": cause["why_not_restart"],
                 "status": "found",
             }
         )
-    return findings or baseline.findings(facts.get("drift") or [], symptoms_of(facts))
+    if all(finding["harmless"] for finding in findings):
+        findings += baseline.findings(facts.get("drift") or [], symptoms_of(facts))
+    return findings
 
 
 def plan(
@@ -113,7 +121,7 @@ def plan(
     tried: Sequence[str] = (),
     hold: str | None = None,
 ) -> list[Mapping]:
-    """Return the findings in causal order, each with ``decision`` (act or leave) and ``reason``.
+    """Return the findings in causal order, each with ``decision`` (act, leave, or none: nothing is to be done) and ``reason``.
 
     Each remedy is planned at most once, by the name in a finding's ``once``; *tried* has those of earlier rounds. A destructive remedy
     needs its cause or remedy in *approve*.
@@ -126,7 +134,9 @@ def plan(
         remedy, once = finding.get("remedy"), finding.get("once")
         risk = finding.get("risk")
         approved = finding["id"] in approve or remedy in approve
-        if not remedy:
+        if finding.get("harmless"):
+            decision, reason = "none", "nothing is to be done about it"
+        elif not remedy:
             decision, reason = "leave", finding.get("escalate") or "no remedy is known to be right; a person decides"
         elif hold and finding.get("respects_hold") and not approved:
             decision, reason = "leave", f"a hold is set ({hold}); lift it, or approve with incident_approve={finding['id']}"
@@ -203,7 +213,10 @@ def conclude(
     *before* and *after* are the first and the last observations, *acted* says whether a remedy ran, *act* whether this run was allowed
     to, *failure* what broke in the run itself.
     """
+    harmless = [finding["id"] for finding in findings if finding.get("harmless")]
+    findings = [finding for finding in findings if not finding.get("harmless")]
     named = ", ".join(finding["id"] for finding in findings)
+    well = "nothing is broken, nothing was changed" + (f"; {', '.join(harmless)} was seen and is harmless" if harmless else "")
     if failure or not before or not after:
         return {"outcome": "escalated", "text": failure or "the system could not be observed; look at the record's timeline"}
     left = [f"{finding['id']}: {finding['reason']}" for finding in findings if finding.get("decision") == "leave"]
@@ -211,13 +224,13 @@ def conclude(
     lost = preserved(before, after)
     if not act:
         if not sick and not findings:
-            return {"outcome": "healthy", "text": "nothing is broken, nothing was changed"}
+            return {"outcome": "healthy", "text": well}
         text = f"cause {named}; nothing was changed" if named else "unknown: no known cause explains " + "; ".join(sick)
         return {"outcome": "diagnosed", "text": text}
     if not sick and not lost and not left:
         if acted:
             return {"outcome": "resolved", "text": f"{named} mended and proven"}
-        return {"outcome": "healthy", "text": "nothing is broken, nothing was changed"}
+        return {"outcome": "healthy", "text": well}
     parts = [f"found {named}" if named else "unknown: no known cause explains what is seen; nothing was changed"]
     if sick:
         parts.append("still wrong: " + "; ".join(sick))

@@ -125,6 +125,18 @@ class EngineReader:
             member = archive.extractfile(archive.getmembers()[0])
             return member.read() if member else b""
 
+    def information(self) -> dict[str, Any]:
+        """What the engine tells of itself."""
+        with self._ask("GET", "/info") as response:
+            found: dict[str, Any] = json.loads(response.read())
+            return found
+
+    def statistics(self, identity: str) -> dict[str, Any]:
+        """What a container uses, counted once."""
+        with self._ask("GET", f"/containers/{quote(identity, safe='')}/stats?stream=false&one-shot=true") as response:
+            found: dict[str, Any] = json.loads(response.read())
+            return found
+
     def processes(self, identity: str) -> dict[str, Any]:
         """The processes of a container, as `ps` on the host lists them: their `Titles` and the `Processes`."""
         with self._ask("GET", f"/containers/{quote(identity, safe='')}/top") as response:

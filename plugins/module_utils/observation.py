@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Circuit Sage contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""All layers at once: Docker, the database and the service are asked at the same time, in one process. Reads only."""
+"""All layers at once: the host, Docker, the database and the service are asked at the same time, in one process. Reads only."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from . import edge_probe, http_probe, postgres_observer, release_observer, resol
 from .engine_reader import EngineReader
 from .errors import IncidentError
 from .evidence import LOG_LINES, read_evidence
+from .host_observer import HostObserver
 from .stack import group_by_service
 from .symptoms import symptoms_of
 
@@ -89,7 +90,9 @@ def observe(options: Mapping[str, Any]) -> dict[str, Any]:
     if options["wait"]:
         _wait(options, options["wait"])
     hopeless = threading.Event()
-    with ThreadPoolExecutor(max_workers=2) as threads:
+    with ThreadPoolExecutor(max_workers=3) as threads:
+        # Its two looks at the processes are as far apart as the other layers take.
+        host = threads.submit(HostObserver, options)
         asked = threads.submit(postgres_observer.observe, {**options, "wait": 0})
         edge = threads.submit(observe_edge, options, hopeless=hopeless)
         stack = stack_observer.observe(
@@ -98,7 +101,7 @@ def observe(options: Mapping[str, Any]) -> dict[str, Any]:
         postgres = asked.result()
         if _hopeless(options, stack, postgres):
             hopeless.set()
-        observations = {"stack": stack, "postgres": postgres, "edge": edge.result()}
+        observations = {"stack": stack, "postgres": postgres, "edge": edge.result(), "host": host.result().finish()}
     _look_closer(options, observations)
     return {**observations, "evidence": _evidence(options, observations)}
 

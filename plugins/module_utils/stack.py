@@ -102,6 +102,12 @@ def _limits(host_config: Mapping[str, Any]) -> dict[str, int]:
     }
 
 
+def compare_limits(real: Mapping[str, int], wanted: Mapping[str, int]) -> dict[str, Any]:
+    """The limits that the files give, and the names of those that are lower in the container. 0 means none."""
+    lowered = [name for name, most in wanted.items() if real[name] and (not most or real[name] < most)]
+    return {"limits_expected": dict(wanted), "limits_lowered": lowered}
+
+
 def describe(inspected: Mapping[str, Any], secrets: Sequence[str]) -> dict[str, Any]:
     """What a container is and how it does: all that needs nothing but `docker inspect`."""
     state, labels = inspected["State"], inspected["Config"]["Labels"] or {}
@@ -183,6 +189,8 @@ def compare_environment(
             if real.get(name) != value
         ],
         "missing": sorted(name for name, value in wanted.items() if not real.get(name) and (value or name in blanked)),
+        # Those of the image are among them: the engine does not tell them apart.
+        "added": sorted(set(real) - set(wanted)),
         "checked": len(wanted),
     }
 

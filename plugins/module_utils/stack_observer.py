@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 # What only Compose can tell of a service.
-_FROM_MODEL = ("networks_expected", "networks_missing", "aliases_missing", "environment")
+_FROM_MODEL = ("networks_expected", "networks_missing", "aliases_missing", "environment", "limits_expected", "limits_lowered")
 # What needs a container, and something else beside it.
-_FROM_BOTH = ("networks_missing", "aliases_missing", "environment", "compose_drift", "log")
+_FROM_BOTH = ("networks_missing", "aliases_missing", "environment", "limits_lowered", "compose_drift", "log")
 # Its first line says who keeps the system as it is, and why; remedies of what may be deliberate then wait for a person.
 HOLD_FILE = ".incident-hold"
 NO_SUCH_SERVICE = "the compose files have no such service"
@@ -265,12 +265,14 @@ def describe_service(name: str, container: Container | None, standard: Standard)
     if container is None:
         unknown.update(dict.fromkeys(_FROM_BOTH, "the service has no container"))
         observed.update(dict.fromkeys(_FROM_BOTH), networks_expected=wanted and wanted["networks"])
+        observed["limits_expected"] = wanted and wanted["limits"]
         return observed, unknown
     if wanted is None:
         observed.update(dict.fromkeys(_FROM_MODEL))
     else:
         observed.update(stack.compare_networks(observed["networks"], wanted["networks"]))
         real = stack.environment_of(container.inspected)
+        observed.update(stack.compare_limits(observed["limits"], wanted["limits"]))
         observed["environment"] = stack.compare_environment(real, wanted["environment"], standard.blanked, standard.fingerprints)
     observed["compose_drift"], reason = _drift(container, name, standard)
     if reason:

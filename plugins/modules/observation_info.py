@@ -8,12 +8,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: observation_info
-short_description: Observe the stack, the database and the service in one pass
+short_description: Observe the host, the stack, the database and the service in one pass
 version_added: 0.1.0
 description:
-  - Does what M(circuit_sage.incident_response.stack_info), M(circuit_sage.incident_response.postgres_info) and
-    M(circuit_sage.incident_response.edge_info) do, all at the same time. Three modules would take three times as long to be carried to
-    the host and loaded there, which is most of what each of them takes.
+  - Does what M(circuit_sage.incident_response.stack_info), M(circuit_sage.incident_response.postgres_info),
+    M(circuit_sage.incident_response.edge_info) and M(circuit_sage.incident_response.host_info) do, all at the same time. Four modules would
+    take four times as long to be carried to the host and loaded there, which is most of what each of them takes.
   - Changes nothing. With O(evidence_of), and where something is broken, evidence is read at the same time and written into the open
     incident on the controller, as M(circuit_sage.incident_response.incident_evidence) does.
 author: Circuit Sage contributors (@circuit-sage)
@@ -110,6 +110,10 @@ postgres:
   type: dict
 edge:
   description: As of M(circuit_sage.incident_response.edge_info).
+  returned: success
+  type: dict
+host:
+  description: As of M(circuit_sage.incident_response.host_info).
   returned: success
   type: dict
 baseline:

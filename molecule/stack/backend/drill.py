@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 import threading
 import time
 
@@ -38,16 +40,30 @@ def _spin(seconds: int) -> None:
     _HEAVY.match("a" * round(_SAMPLE_LENGTH * (seconds / sample) ** 0.25))
 
 
+def _heap_limit() -> int | None:
+    """What NODE_OPTIONS allows the runtime, in bytes; production's runtime has a limit of its own where it says nothing."""
+    match = re.search(r"--max-old-space-size=(\d+)", os.environ.get("NODE_OPTIONS", ""))
+    return int(match.group(1)) << 20 if match else None
+
+
+def _leak(megabytes: int) -> int:
+    """Hold so much more; the runtime ends itself, as Node does, when that is more than its limit. The bytes held are returned."""
+    limit = _heap_limit()
+    if limit is not None and sum(map(len, _leaked_memory)) + (megabytes << 20) > limit:
+        print("FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory", file=sys.stderr, flush=True)
+        os.abort()
+    # Filled, since memory that nobody touched is not the process's yet.
+    _leaked_memory.append(bytearray(b"\x5a") * (megabytes << 20))
+    return sum(map(len, _leaked_memory))
+
+
 def routes(service: Service) -> Blueprint:
     """POST /_drill/leak-memory, /_drill/leak-connections, /_drill/busy-loop."""
     blueprint = Blueprint("drill", __name__, url_prefix="/_drill")
 
     @blueprint.post("/leak-memory")
     def leak_memory() -> Response:
-        megabytes = _number("megabytes", 4096)
-        # Filled, since memory that nobody touched is not the process's yet.
-        _leaked_memory.append(bytearray(b"\x5a") * (megabytes << 20))
-        return data({"leakedMegabytes": sum(map(len, _leaked_memory)) >> 20})
+        return data({"leakedMegabytes": _leak(_number("megabytes", 4096)) >> 20})
 
     @blueprint.post("/leak-connections")
     def leak_connections() -> Response:

@@ -95,7 +95,7 @@ def test_model_of_less_usual_files() -> None:
     assert model["services"]["a"]["environment"] == {"N": "1"}
     assert model["services"]["a"]["networks"][0] == {"name": "outer", "aliases": ["a", "aa"], "address": "172.30.0.2"}
     assert model["services"]["a"]["networks"][1]["name"] == "other"
-    assert model["services"]["b"] == {"environment": {}, "networks": []}
+    assert model["services"]["b"] == {"environment": {}, "networks": [], "limits": {"memory_bytes": 0, "nofile": 0}}
     assert compose.parse_model("{}") == {"services": {}, "volumes": []}
 
 

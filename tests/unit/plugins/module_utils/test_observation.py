@@ -36,6 +36,22 @@ OPTIONS = {
 }
 
 
+class QuietHost:
+    """A host of which there is nothing to say."""
+
+    def __init__(self, _options: dict[str, Any]) -> None:
+        pass
+
+    def finish(self) -> dict[str, Any]:
+        """The observation."""
+        return {}
+
+
+@pytest.fixture(autouse=True)
+def quiet_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(observation, "HostObserver", QuietHost)
+
+
 class Asked:
     """What was asked for, in its order; the engine lists a backend in that state, None: it does not answer."""
 
@@ -71,7 +87,7 @@ def test_every_layer_is_observed(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Asked(monkeypatch, "running")
     result = observation.observe({**OPTIONS, "wait": 0})
     assert sorted(engine.asked) == [("edge", 0, None), ("postgres", 0), ("stack", "circuit-sage")]
-    assert result == {"stack": {"services": {}}, "postgres": {"error": None}, "edge": {"answers": True}, "evidence": {}}
+    assert result == {"stack": {"services": {}}, "postgres": {"error": None}, "edge": {"answers": True}, "host": {}, "evidence": {}}
 
 
 @pytest.mark.parametrize(("backend", "may_come"), [("running", True), ("restarting", False), (None, False)])
