@@ -185,11 +185,12 @@ def memory_of_engine(stats: Mapping[str, Any]) -> dict[str, Any]:
     """The memory of a container as the engine tells it, where its control group cannot be read."""
     told = stats.get("memory_stats") or {}
     details = told.get("stats") or {}
-    first = "total_active_file" in details
+    # Version 1 of the control groups counts those beneath a group in numbers of their own.
+    total = "total_" if "total_active_file" in details else ""
     return {
         "usage_bytes": told.get("usage"),
-        "anon_bytes": details.get("total_rss" if first else "anon"),
-        "cache_bytes": _sum(details, "total_active_file", "total_inactive_file") if first else _sum(details, "active_file", "inactive_file"),
+        "anon_bytes": details.get("total_rss" if total else "anon"),
+        "cache_bytes": _sum(details, f"{total}active_file", f"{total}inactive_file"),
         "swap_bytes": details.get("total_swap"),
         # Without a limit the engine names all the memory of the host.
         "limit_bytes": None,

@@ -121,6 +121,8 @@ stack:
           ports: [{container_port: 4000/tcp, host_address: 127.0.0.1, host_port: 4000}]
           mounts: []
           limits: {memory_bytes: 0, nano_cpus: 0, pids: 0, nofile: 0}
+          limits_expected: {memory_bytes: 0, nofile: 0}
+          limits_lowered: []
           environment: {drift: [{name: DB_PASSWORD, container: 5f1c0f7e2ab4, expected: 90d2a7714c3e}], missing: [], checked: 14}
           compose_drift: true
           working_dir: /opt/circuit-sage
@@ -167,11 +169,13 @@ stack:
             ports: {description: Published ports; of a stopped container those that it asks for., type: list, elements: dict}
             mounts: {description: Mounted volumes and folders., type: list, elements: dict}
             limits: {description: Limits; 0 is none., type: dict}
+            limits_expected: {description: Limits that the compose files give; 0 is none., type: dict}
+            limits_lowered: {description: Names of those that are lower in the container., type: list, elements: str}
             environment:
               description:
                 - Where the container's environment is not what the compose files and the env file would give it now (C(drift), values
-                  as fingerprints, null for a variable that is not there), and which variables it needs and lacks or has empty
-                  (C(missing)).
+                  as fingerprints, null for a variable that is not there), which variables it needs and lacks or has empty
+                  (C(missing)), and which the compose files do not set, those of the image among them (C(added)).
               type: dict
             compose_drift:
               description:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -141,3 +142,18 @@ def test_run_without_docker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subprocess, "run", missing)
     with pytest.raises(compose.ComposeUnavailable, match="install Docker's client"):
         compose.run(["docker"], 5)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "limits"),
+    [
+        ({}, {"memory_bytes": 0, "nofile": 0}),
+        ({"mem_limit": "268435456", "ulimits": {"nofile": 64}}, {"memory_bytes": 268435456, "nofile": 64}),
+        (
+            {"deploy": {"resources": {"limits": {"memory": "536870912"}}}, "ulimits": {"nofile": {"soft": 1024, "hard": 2048}}},
+            {"memory_bytes": 536870912, "nofile": 1024},
+        ),
+    ],
+)
+def test_limits_of_the_files(wanted: dict[str, Any], limits: dict[str, int]) -> None:
+    assert compose.parse_model(json.dumps({"services": {"a": wanted}}))["services"]["a"]["limits"] == limits

@@ -234,6 +234,39 @@ def test_the_outcome(
     assert text in end["text"]
 
 
+UNANSWERED = observed(edge__answers=False, edge__probes=[])
+
+
+def test_a_harmless_finding_is_told_and_nothing_is_done() -> None:
+    harmless = cause("cache", remedy=None, risk=None, harmless=True)
+    planned = diagnosis.plan(diagnosis.diagnose(HEALTHY, [harmless]))
+    assert [(finding["decision"], finding["reason"]) for finding in planned] == [("none", "nothing is to be done about it")]
+    for act in (True, False):
+        end = diagnosis.conclude(HEALTHY, HEALTHY, planned, False, act)
+        assert end["outcome"] == "healthy"
+        assert "cache was seen and is harmless" in end["text"]
+
+
+def test_what_is_harmless_explains_nothing_that_is_broken() -> None:
+    harmless = cause("cache", remedy=None, risk=None, harmless=True)
+    drift = [{"path": "a", "layer": "state", "component": "server", "text": "a was 1 and is 2", "was": 1, "now": 2}]
+    sick = {**UNANSWERED, "drift": drift}
+    assert diagnosis.diagnose(sick, [harmless])[0]["id"] == "cache"
+    assert len(diagnosis.diagnose(sick, [harmless])) == 2
+    planned = diagnosis.plan(diagnosis.diagnose(UNANSWERED, [harmless]))
+    assert "unknown" in diagnosis.conclude(UNANSWERED, UNANSWERED, planned, False, True)["text"]
+
+
+def test_a_cause_that_is_told_only_when_asked_for() -> None:
+    causes = [cause("hog", when_asked=True, role="high_memory")]
+    assert [len(diagnosis.diagnose(HEALTHY, causes, kind)) for kind in ("high_memory", "db_failure", None)] == [1, 0, 1]
+
+
+def test_a_harmless_cause_has_no_remedy() -> None:
+    with pytest.raises(IncidentError, match="cause a is harmless and has a remedy"):
+        diagnosis.check_causes([cause("a", harmless=True)])
+
+
 def test_a_python_without_jmespath_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jmespath", None)
     with pytest.raises(IncidentError, match="pip install jmespath"):

@@ -39,7 +39,7 @@ SOCKETS = """  sl  local_address rem_address   st tx_queue rx_queue tr tm->when 
    0: 0100007F:84D0 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 3786192 1 00000000dfc7b82a 100 0 0 10 0
    1: 0100007F:84D0 0100007F:E5A2 01 00000000:00000000 00:00000000 00000000     0        0 3786999 1 00000000dfc7b82a 100 0 0 10 0
 """
-SOCKETS6 = """  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt uid timeout inode
+SOCKETS6 = """  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt uid inode
    0: 00000000000000000000000000000000:1F90 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 41 1 0
    1: 0000000000000000FFFF00000100007F:1F91 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 42 1 0
 """
@@ -142,8 +142,8 @@ def test_who_listens() -> None:
     [
         ("127.0.0.1", "127.0.0.1", 4000, True),
         ("127.0.0.2", "127.0.0.1", 4000, False),
-        ("0.0.0.0", "127.0.0.1", 4000, True),
-        ("127.0.0.1", "0.0.0.0", 4000, True),
+        ("0.0.0.0", "127.0.0.1", 4000, True),  # noqa: S104
+        ("127.0.0.1", "0.0.0.0", 4000, True),  # noqa: S104
         ("127.0.0.1", "127.0.0.1", 4001, False),
     ],
 )
@@ -152,7 +152,8 @@ def test_what_is_in_the_way(address: str, wanted: str, port: int, blocks: bool) 
 
 
 def test_what_a_proxy_does() -> None:
-    words = "/usr/sbin/docker-proxy -proto tcp -host-ip 127.0.0.1 -host-port 34000 -container-ip 172.30.85.20 -container-port 4000".split()
+    line = "/usr/sbin/docker-proxy -proto tcp -host-ip 127.0.0.1 -host-port 34000 -container-ip 172.30.85.20 -container-port 4000"
+    words = line.split()
     assert proc.proxy(words) == proc.Proxy(34000, "172.30.85.20")
     assert proc.proxy(["python3", "-host-port", "34000"]) is None
     assert proc.proxy([]) is None

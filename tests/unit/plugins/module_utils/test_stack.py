@@ -118,7 +118,27 @@ def test_a_stopped_container_is_still_attached() -> None:
 def test_environment_without_drift() -> None:
     real = stack.environment_of(INSPECTED["running"])
     compared = stack.compare_environment(real, MODEL["services"]["backend"]["environment"], set(), Fingerprints())
-    assert compared == {"drift": [], "missing": [], "checked": 3}
+    assert compared == {"drift": [], "missing": [], "added": [], "checked": 3}
+
+
+def test_environment_that_the_files_do_not_set_is_named() -> None:
+    compared = stack.compare_environment({"PATH": "/bin", "NODE_OPTIONS": "--inspect"}, {"PATH": "/bin"}, set(), Fingerprints())
+    assert compared["added"] == ["NODE_OPTIONS"]
+    assert compared["drift"] == []
+
+
+@pytest.mark.parametrize(
+    ("real", "wanted", "lowered"),
+    [
+        ({"memory_bytes": 0, "nofile": 0}, {"memory_bytes": 0, "nofile": 0}, []),
+        ({"memory_bytes": 96, "nofile": 0}, {"memory_bytes": 0, "nofile": 0}, ["memory_bytes"]),
+        ({"memory_bytes": 96, "nofile": 64}, {"memory_bytes": 512, "nofile": 128}, ["memory_bytes", "nofile"]),
+        ({"memory_bytes": 512, "nofile": 0}, {"memory_bytes": 512, "nofile": 64}, []),
+        ({"memory_bytes": 0, "nofile": 0}, {"memory_bytes": 512, "nofile": 0}, []),
+    ],
+)
+def test_limits_that_are_lower_than_the_files_give(real: dict[str, int], wanted: dict[str, int], lowered: list[str]) -> None:
+    assert stack.compare_limits(real, wanted) == {"limits_expected": wanted, "limits_lowered": lowered}
 
 
 def test_environment_drift_shows_fingerprints_only() -> None:

@@ -146,7 +146,7 @@ def test_healthy(engine: Engine, project: Project) -> None:
         "postgres": "running",
     }
     backend = observed["services"]["backend"]
-    assert backend["environment"] == {"drift": [], "missing": [], "checked": 3}
+    assert backend["environment"] == {"drift": [], "missing": [], "added": [], "checked": 3}
     assert (backend["compose_drift"], backend["networks_missing"], backend["aliases_missing"]) == (False, [], [])
     assert backend["log"]["patterns"]["password_rejected"]["this_life"] == 1
     assert observed["volumes"] == {"circuit-sage_postgres_data": {"used_by": ["circuit-sage-db"]}}
