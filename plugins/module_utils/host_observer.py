@@ -1,9 +1,10 @@
 # Copyright: (c) 2026, Circuit Sage contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One pass over the host: memory, processors, file systems, processes, listeners, and the control groups of a project's containers. Reads only.
+"""One pass over the host: memory, processors, file systems, processes, listeners, and the control groups of a project's containers.
 
-The processes are looked at twice, so that what they use and how they grow can be told. What this user may not read is null, with the reason.
+Reads only. The processes are looked at twice, so that what they use and how they grow can be told. What this user may not read is null, with
+the reason.
 """
 
 from __future__ import annotations

@@ -44,8 +44,8 @@ host:
   contains:
     memory:
       description:
-        - C(total_bytes), C(available_bytes), C(available_share), C(cache_bytes), C(swap_total_bytes), C(swap_free_bytes), and C(pressure), the
-          percentage of time in which some or all processes waited for memory; null where the kernel does not tell.
+        - C(total_bytes), C(available_bytes), C(available_share), C(cache_bytes), C(swap_total_bytes), C(swap_free_bytes), and C(pressure),
+          the percentage of time in which some or all processes waited for memory; null where the kernel does not tell.
       type: dict
     cpu: {description: C(cores) and the C(load) of the last 1, 5 and 15 minutes., type: dict}
     disks:
@@ -56,23 +56,23 @@ host:
       elements: dict
     processes:
       description:
-        - The greatest users of memory, and those of the processors that are not among them. C(private_bytes) is what a process has for itself,
-          C(cores) and C(growth_bytes_per_second) are between the two looks, C(own) is false for what does not belong to the command of its
+        - The greatest users of memory, and those of the processors that are not among them. C(private_bytes) is what a process has for
+          itself, C(cores) and C(growth_bytes_per_second) are between the two looks, C(own) is false for what does not belong to the command of its
           container. C(pid) and C(start_ticks) name a process for M(circuit_sage.incident_response.host_process).
       type: list
       elements: dict
     ports:
       description:
-        - The published ports of the project. C(listens) says whether anybody listens there, C(docker) whether that is for this project's own
-          container, and C(holder) who it is otherwise.
+        - The published ports of the project. C(listens) says whether anybody listens there, C(docker) whether that is for this project's
+          own container, and C(holder) who it is otherwise.
       type: list
       elements: dict
     containers:
       description:
-        - By service. C(memory) has C(usage_bytes), C(anon_bytes), C(cache_bytes) (files, which the kernel gives back by itself), C(swap_bytes),
-          C(limit_bytes) (0 is none), C(oom_kills), C(limit_share), C(cache_share); C(own_private_bytes), C(own_growth_bytes_per_second) and
-          C(own_cores) are those of the processes of its own command; C(open_files) and C(open_files_limit) those of the process with the most;
-          C(processes) as above. Null for a container that does not run.
+        - By service. C(memory) has C(usage_bytes), C(anon_bytes), C(cache_bytes) (files, which the kernel gives back by itself),
+          C(swap_bytes), C(limit_bytes) (0 is none), C(oom_kills), C(limit_share), C(cache_share); C(own_private_bytes), C(own_growth_bytes_per_second) and
+          C(own_cores) are those of the processes of its own command; C(open_files) and C(open_files_limit) those of the process with the
+          most; C(processes) as above. Null for a container that does not run.
       type: dict
     sample_seconds: {description: How far apart the two looks were., type: float}
     unknown: {description: What could not be observed, and why., type: dict}

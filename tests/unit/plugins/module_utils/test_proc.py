@@ -39,7 +39,7 @@ SOCKETS = """  sl  local_address rem_address   st tx_queue rx_queue tr tm->when 
    0: 0100007F:84D0 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 3786192 1 00000000dfc7b82a 100 0 0 10 0
    1: 0100007F:84D0 0100007F:E5A2 01 00000000:00000000 00:00000000 00000000     0        0 3786999 1 00000000dfc7b82a 100 0 0 10 0
 """
-SOCKETS6 = """  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt uid inode
+SOCKETS6 = """  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when
    0: 00000000000000000000000000000000:1F90 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 41 1 0
    1: 0000000000000000FFFF00000100007F:1F91 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 42 1 0
 """
