@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One pass over the host: memory, processors, file systems, processes, listeners, and the control groups of a project's containers.
 
-Reads only. The processes are looked at twice, so that what they use and how they grow can be told. What this user may not read is null, with
-the reason.
+Reads only. The processes are looked at twice, so that what they use and how they grow can be told. What this user may not read is null,
+with the reason.
 """
 
 from __future__ import annotations

@@ -57,8 +57,8 @@ host:
     processes:
       description:
         - The greatest users of memory, and those of the processors that are not among them. C(private_bytes) is what a process has for
-          itself, C(cores) and C(growth_bytes_per_second) are between the two looks, C(own) is false for what does not belong to the command of its
-          container. C(pid) and C(start_ticks) name a process for M(circuit_sage.incident_response.host_process).
+          itself, C(cores) and C(growth_bytes_per_second) are between the two looks, C(own) is false for what does not belong to the
+          command of its container. C(pid) and C(start_ticks) name a process for M(circuit_sage.incident_response.host_process).
       type: list
       elements: dict
     ports:
@@ -70,9 +70,9 @@ host:
     containers:
       description:
         - By service. C(memory) has C(usage_bytes), C(anon_bytes), C(cache_bytes) (files, which the kernel gives back by itself),
-          C(swap_bytes), C(limit_bytes) (0 is none), C(oom_kills), C(limit_share), C(cache_share); C(own_private_bytes), C(own_growth_bytes_per_second) and
-          C(own_cores) are those of the processes of its own command; C(open_files) and C(open_files_limit) those of the process with the
-          most; C(processes) as above. Null for a container that does not run.
+          C(swap_bytes), C(limit_bytes) (0 is none), C(oom_kills), C(limit_share), C(cache_share); C(own_private_bytes),
+          C(own_growth_bytes_per_second) and C(own_cores) are those of the processes of its own command; C(open_files) and
+          C(open_files_limit) those of the process with the most; C(processes) as above. Null for a container that does not run.
       type: dict
     sample_seconds: {description: How far apart the two looks were., type: float}
     unknown: {description: What could not be observed, and why., type: dict}
