@@ -85,6 +85,26 @@ def test_a_near_miss_is_not_taken_for_the_cause(name: str) -> None:
     assert found(NEAR_MISSES[name]) == [], name
 
 
+GIB = 1 << 30
+
+
+@pytest.mark.parametrize(
+    ("what", "disk", "full"),
+    [
+        ("no room", {"free_bytes": 100 * MIB, "free_share": 0.002}, True),
+        ("no room for more files", {"inodes_total": 1000, "inodes_free_share": 0.0}, True),
+        ("a small part of a large disk is room enough", {"free_bytes": 40 * GIB, "free_share": 0.04}, False),
+        ("a small disk that is half empty", {"free_bytes": GIB // 2, "free_share": 0.5}, False),
+        ("a file system that does not count its files", {"inodes_total": 0, "inodes_free_share": None}, False),
+    ],
+)
+def test_what_a_full_disk_looks_like(what: str, disk: dict[str, t.Any], full: bool) -> None:
+    observations = recorded("page_cache")
+    observations["host"]["disks"][0].update(disk)
+    findings = diagnosis.plan(diagnosis.diagnose(observations, CAUSES, "service_outage"))
+    assert [(finding["id"], finding["decision"]) for finding in findings] == ([("host_disk_full", "leave")] if full else []), what
+
+
 def test_a_process_of_a_container_is_no_hog_of_the_host() -> None:
     observations = recorded("host_hog")
     for process in observations["host"]["processes"]:
