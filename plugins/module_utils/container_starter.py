@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
-from .engine_reader import EngineReader, EngineRefused
+from .container_command import CommandRunner
+from .docker_engine import EngineRefused, path_of
 from .errors import IncidentError
 from .stack import group_by_service, name_of
 
@@ -31,23 +30,12 @@ class Wish(NamedTuple):
     healthy_within: float
 
 
-class EngineStarter(EngineReader):
+class EngineStarter(CommandRunner):
     """The engine, when containers are to be started."""
 
-    def carry_out(self, action: str, identity: str) -> None:
+    def carry_out(self, action: str, container: str) -> None:
         """Start, restart or unpause a container."""
-        with self._ask("POST", f"/containers/{quote(identity, safe='')}/{action}") as response:
-            response.read()
-
-    def run(self, identity: str, command: Sequence[str]) -> int | None:
-        """The exit status of a command inside a container, null when it has none; EngineRefused when the container does not run."""
-        with self._ask("POST", f"/containers/{quote(identity, safe='')}/exec", {"Cmd": command, "AttachStdout": True}) as response:
-            job = json.loads(response.read())["Id"]
-        with self._ask("POST", f"/exec/{job}/start", {"Detach": False}) as response:
-            response.read()
-        with self._ask("GET", f"/exec/{job}/json") as response:
-            status: int | None = json.loads(response.read())["ExitCode"]
-            return status
+        self._ask("POST", f"{path_of(container)}/{action}")
 
 
 def action_for(service: str, state: str) -> str | None:
@@ -78,7 +66,7 @@ def wait_until_healthy(engine: EngineStarter, identity: str, seconds: float) -> 
     deadline = time.monotonic() + seconds
     while True:
         try:
-            if engine.run(identity, command) == 0:
+            if engine.run(identity, command).status == 0:
                 return True
         except EngineRefused:
             # It ended again, or is being restarted.

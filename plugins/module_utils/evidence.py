@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .engine_reader import EngineReader, EngineRefused
+from .docker_engine import DockerEngine, EngineRefused
 from .redaction import MASK, redact, secret_values
 from .stack import group_by_service
 
@@ -25,41 +25,41 @@ def masked_state(state: dict[str, Any]) -> tuple[dict[str, Any], set[str]]:
     return shown, secret_values(environment)
 
 
-def read_log(reader: EngineReader, identity: str, terminal: bool, lines: int) -> str:
+def read_log(engine: DockerEngine, identity: str, terminal: bool, lines: int) -> str:
     """The end of a container's log, bounded in lines and bytes."""
     text = bytearray()
-    for chunk in reader.log(identity, terminal, lines):
+    for chunk in engine.log(identity, terminal, lines):
         text += chunk
         if len(text) > LOG_BYTES:
             del text[: len(text) - LOG_BYTES]
     return text.decode("utf-8", "replace")
 
 
-def read_container(reader: EngineReader, service: str, identity: str, lines: int) -> dict[str, Any]:
+def read_container(engine: DockerEngine, service: str, identity: str, lines: int) -> dict[str, Any]:
     """The evidence of one container by file name."""
-    state, secrets = masked_state(reader.inspect(identity))
+    state, secrets = masked_state(engine.inspect(identity))
     return {
         f"{service}.inspect.json": state,
-        f"{service}.log": redact(read_log(reader, identity, bool(state["Config"]["Tty"]), lines), secrets),
-        f"{service}.processes.txt": redact(read_processes(reader, identity), secrets),
+        f"{service}.log": redact(read_log(engine, identity, bool(state["Config"]["Tty"]), lines), secrets),
+        f"{service}.processes.txt": redact(read_processes(engine, identity), secrets),
     }
 
 
-def read_processes(reader: EngineReader, identity: str) -> str:
+def read_processes(engine: DockerEngine, identity: str) -> str:
     """The processes of a container, or why there are none to see: a container in its back-off counts as running and has none."""
     try:
-        top = reader.processes(identity)
+        top = engine.processes(identity)
     except EngineRefused as error:
         return f"not to be seen: {error}\n"
     return "".join("\t".join(row) + "\n" for row in [top["Titles"], *(top["Processes"] or [])])
 
 
-def read_evidence(reader: EngineReader, project: str, services: Sequence[str], lines: int) -> dict[str, Any]:
+def read_evidence(engine: DockerEngine, project: str, services: Sequence[str], lines: int) -> dict[str, Any]:
     """The evidence of some services by file name."""
     evidence: dict[str, Any] = {}
-    groups = group_by_service(reader.containers(), project)
+    groups = group_by_service(engine.containers(), project)
     for service in services:
         # The newest one: an interrupted `up` may leave an older one behind.
         for container in groups.get(service, [])[:1]:
-            evidence.update(read_container(reader, service, container["Id"], lines))
+            evidence.update(read_container(engine, service, container["Id"], lines))
     return evidence

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from . import proc
-from .engine_reader import EngineReader
+from .docker_engine import DockerEngine
 from .errors import IncidentError
 from .redaction import redact, secret_values
 from .stack import environment_of, group_by_service, name_of
@@ -193,7 +193,7 @@ class HostObserver:
         self._guests, self._docker_root = self._ask_engine()
 
     def _ask_engine(self) -> tuple[dict[str, Guest | None], str]:
-        reader = EngineReader(self._options["docker_host"], self._options["docker_timeout"])
+        reader = DockerEngine(self._options["docker_host"], self._options["docker_timeout"])
         guests: dict[str, Guest | None] = {}
         self._names: dict[str, tuple[str, str | None]] = {}
         try:
@@ -318,7 +318,7 @@ class HostObserver:
         }
 
     def _engine_memory(self, guest: Guest) -> dict[str, Any]:
-        reader = EngineReader(self._options["docker_host"], self._options["docker_timeout"])
+        reader = DockerEngine(self._options["docker_host"], self._options["docker_timeout"])
         try:
             return proc.memory_of_engine(reader.statistics(guest.identity))
         except IncidentError as error:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from . import database_login, postgres_catalog, postgres_errors
-from .engine_reader import ContainerGone, EngineReader
+from .docker_engine import ContainerGone, DockerEngine
 from .errors import EngineUnreachable
 from .password_login import Server
 from .postgres_errors import Answer
@@ -106,7 +106,7 @@ class Logins:
             self.session.close()
 
 
-def settle(reader: EngineReader, identity: str, server: Server, candidate: Candidate, seconds: float) -> None:
+def settle(engine: DockerEngine, identity: str, server: Server, candidate: Candidate, seconds: float) -> None:
     """Wait until the server answers one way or the other, at most so long, and only while its container is not stopped or paused."""
     deadline = time.monotonic() + seconds
     while (left := deadline - time.monotonic()) > 0:
@@ -116,7 +116,7 @@ def settle(reader: EngineReader, identity: str, server: Server, candidate: Candi
         if session.answer.kind not in postgres_errors.PASSING:
             return
         try:
-            state = reader.inspect(identity)["State"]["Status"]
+            state = engine.inspect(identity)["State"]["Status"]
         except (ContainerGone, EngineUnreachable):
             return
         if state not in ("running", "restarting"):

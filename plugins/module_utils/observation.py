@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from . import edge_probe, http_probe, postgres_observer, release_observer, resolver_observer, stack_observer
-from .engine_reader import EngineReader
+from .docker_engine import DockerEngine
 from .errors import IncidentError
 from .evidence import LOG_LINES, read_evidence
 from .host_observer import HostObserver
@@ -38,10 +38,10 @@ def observe_edge(options: Mapping[str, Any], **how: Any) -> dict[str, Any]:
     return {**health, **visitor, "unknown": {**health["unknown"], **visitor["unknown"]}}
 
 
-def _runs(reader: EngineReader, project: str, service: str) -> bool:
+def _runs(engine: DockerEngine, project: str, service: str) -> bool:
     """Whether the service's container runs: one that is stopped, paused or in its back-off will not answer, however long one waits."""
     try:
-        containers = group_by_service(reader.containers(), project).get(service, [])
+        containers = group_by_service(engine.containers(), project).get(service, [])
     except IncidentError:
         return False
     return bool(containers) and containers[0]["State"] == "running"
@@ -53,13 +53,13 @@ def _wait(options: Mapping[str, Any], seconds: float) -> None:
     # What is wrong with the input is told by the observation, which looks at the files first.
     with contextlib.suppress(IncidentError):
         postgres_observer.wait_for_answer(options, seconds)
-    reader = EngineReader(options["docker_host"], options["docker_timeout"])
+    engine = DockerEngine(options["docker_host"], options["docker_timeout"])
     _probe(
         options,
         wait=deadline - time.monotonic(),
-        may_come=lambda: _runs(reader, options["project_name"], options["backend_service"]),
+        may_come=lambda: _runs(engine, options["project_name"], options["backend_service"]),
     )
-    if options["frontend_url"] and _runs(reader, options["project_name"], FRONTEND):
+    if options["frontend_url"] and _runs(engine, options["project_name"], FRONTEND):
         edge_probe.wait_for_page(options["frontend_url"], options["timeout"], deadline - time.monotonic())
 
 
@@ -110,5 +110,5 @@ def _evidence(options: Mapping[str, Any], observations: dict[str, Any]) -> dict[
     """What a remedy may destroy, where something is broken."""
     if not options["evidence_of"] or not observations["stack"]["engine"]["reachable"] or not symptoms_of(observations):
         return {}
-    reader = EngineReader(options["docker_host"], options["docker_timeout"])
-    return read_evidence(reader, options["project_name"], options["evidence_of"], LOG_LINES)
+    engine = DockerEngine(options["docker_host"], options["docker_timeout"])
+    return read_evidence(engine, options["project_name"], options["evidence_of"], LOG_LINES)

@@ -14,10 +14,11 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from . import database_login, docker_engine, postgres_catalog, postgres_errors, sessions, stack
+from . import database_login, postgres_catalog, postgres_errors, sessions, stack
+from .container_command import CommandRunner
 from .container_log import to_lines
 from .database_container import DEFAULT_DATA_DIRECTORY, DatabaseContainer
-from .engine_reader import ContainerGone, EngineReader
+from .docker_engine import ContainerGone, DockerEngine
 from .errors import EngineForbidden, EngineUnreachable, IncidentError
 from .fingerprint import Fingerprints
 from .login_attempts import MAINTENANCE_DATABASE, Logins, settle
@@ -77,17 +78,17 @@ class Processes:
     reasons: dict[str, str] = field(default_factory=dict)
 
 
-def read_containers(reader: EngineReader, options: Mapping[str, Any]) -> Containers:
+def read_containers(engine: DockerEngine, options: Mapping[str, Any]) -> Containers:
     """The containers, and the database's and the backend's in full."""
 
     def inspected(service: str) -> dict[str, Any] | None:
         try:
-            return reader.inspect(groups[service][0]["Id"]) if service in groups else None
+            return engine.inspect(groups[service][0]["Id"]) if service in groups else None
         except ContainerGone:
             return None
 
     try:
-        short = reader.containers()
+        short = engine.containers()
         groups = stack.group_by_service(short, options["project_name"])
         services = {str(one["Id"]): name for name, ones in groups.items() for one in ones}
         return Containers(short, services, inspected(options["postgres_service"]), inspected(options["backend_service"]), None)
@@ -139,6 +140,9 @@ def catalog_in_container(
     for one in (MAINTENANCE_DATABASE,) if refused else (database, MAINTENANCE_DATABASE):
         try:
             found = container.ask(administrator, one, postgres_catalog.catalog_sql(user, database), seconds)
+        except EngineUnreachable:
+            # Another question would wait as long for nothing.
+            raise
         except IncidentError as error:
             reasons.append(str(error))
             # Another database helps only where it was this one that refused.
@@ -165,6 +169,9 @@ def read_processes(container: DatabaseContainer, state: str, data_directory: str
         else:
             raise IncidentError(f"the container is {state}")
         found.sessions = [session for title in titles if (session := sessions.from_title(title))]
+    except EngineUnreachable:
+        # Another question would wait as long for nothing.
+        raise
     except IncidentError as error:
         found.reasons["activity"] = str(error)
     try:
@@ -189,12 +196,12 @@ def connected_before(frames: Iterator[bytes], pattern: re.Pattern[str], created:
     return False, ""
 
 
-def backend_history(reader: EngineReader, backend: Mapping[str, Any] | None, pattern: re.Pattern[str]) -> tuple[bool | None, str]:
+def backend_history(engine: DockerEngine, backend: Mapping[str, Any] | None, pattern: re.Pattern[str]) -> tuple[bool | None, str]:
     """The same, for the container that there is."""
     if backend is None:
         return None, "the backend has no container"
     try:
-        frames = reader.log(backend["Id"], bool(backend["Config"]["Tty"]))
+        frames = engine.log(backend["Id"], bool(backend["Config"]["Tty"]))
         return connected_before(frames, pattern, backend["Created"], time.monotonic() + LOG_SECONDS)
     except EngineForbidden:
         raise
@@ -245,7 +252,7 @@ class Scene:
     """What an observation works on: the stack as the engine tells it, the logins, and who the application is."""
 
     options: Mapping[str, Any]
-    reader: EngineReader
+    engine: DockerEngine
     containers: Containers
     environments: Mapping[str, Mapping[str, str]]
     logins: Logins
@@ -259,7 +266,7 @@ class Scene:
 class Recorded(NamedTuple):
     """The stack as the engine tells it, and every login that is recorded somewhere."""
 
-    reader: EngineReader
+    engine: DockerEngine
     containers: Containers
     environments: Mapping[str, Mapping[str, str]]
     own: Mapping[str, str]
@@ -269,22 +276,22 @@ class Recorded(NamedTuple):
 
 
 def _recorded(options: Mapping[str, Any]) -> Recorded:
-    reader = EngineReader(options["docker_host"], min(options["docker_timeout"], TOTAL_BESIDE_LOGIN))
-    containers = read_containers(reader, options)
+    engine = DockerEngine(options["docker_host"], min(options["docker_timeout"], TOTAL_BESIDE_LOGIN))
+    containers = read_containers(engine, options)
     environments = {
         name: stack.environment_of(one) if one else {} for name, one in ((BACKEND, containers.backend), (CONTAINER, containers.postgres))
     }
     own, copies, unreadable = read_env_files(Path(options["project_src"]) / options["env_file"])
     server = server_of(options, own)
     wanted = candidates(server, own, copies, environments[BACKEND], environments[CONTAINER])
-    return Recorded(reader, containers, environments, own, unreadable, server, wanted)
+    return Recorded(engine, containers, environments, own, unreadable, server, wanted)
 
 
 def wait_for_answer(options: Mapping[str, Any], seconds: float) -> None:
     """Wait until the server answers one way or the other, at most so long, and only while its container is not stopped or paused."""
     recorded = _recorded(options)
     if recorded.wanted and recorded.containers.postgres:
-        settle(recorded.reader, recorded.containers.postgres["Id"], recorded.server, recorded.wanted[0], seconds)
+        settle(recorded.engine, recorded.containers.postgres["Id"], recorded.server, recorded.wanted[0], seconds)
 
 
 def observe(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -295,10 +302,10 @@ def observe(options: Mapping[str, Any]) -> dict[str, Any]:
         raise IncidentError(f"connected_pattern is not a regular expression of Python ({error}); correct it") from None
     if options["wait"]:
         wait_for_answer(options, options["wait"])
-    reader, containers, environments, own, unreadable, server, wanted = _recorded(options)
+    engine, containers, environments, own, unreadable, server, wanted = _recorded(options)
     scene = Scene(
         options,
-        reader,
+        engine,
         containers,
         environments,
         Logins(server, time.monotonic() + server.connect_timeout + TOTAL_BESIDE_LOGIN),
@@ -359,7 +366,7 @@ def _password(scene: Scene, pattern: re.Pattern[str], identifier: str | None, re
     accepted = next((made.answer.password_taken for made in scene.logins.attempts if made.candidate.source == BACKEND), None)
     if accepted is None:
         scene.unknown["password.backend_accepted"] = _why_not_judged(scene.logins, containers)
-    connected, why = (None, containers.error) if containers.error else backend_history(scene.reader, containers.backend, pattern)
+    connected, why = (None, containers.error) if containers.error else backend_history(scene.engine, containers.backend, pattern)
     if connected is None:
         scene.unknown["password.backend_connected_before"] = str(why)
     initialised = postgres_catalog.initialised_with(containers.postgres["Created"] if containers.postgres else None, identifier)
@@ -391,17 +398,17 @@ def _without_tcp(scene: Scene, catalog: Catalog) -> tuple[Catalog, Processes]:
     # A login that was not answered has used up its share: psql would hang at the same server.
     seconds = 1 if any(made.answer.kind == postgres_errors.TIMEOUT for made in scene.logins.attempts) else 2
     try:
-        with contextlib.closing(docker_engine.open_engine(options["docker_host"], min(options["docker_timeout"], 2))) as client:
-            state = postgres["State"]["Status"]
-            container = DatabaseContainer(client, options["docker_host"], postgres["Name"].lstrip("/"))
-            if state == "running":
-                inside = catalog_in_container(container, scene.logins, scene.administrator, scene.user, scene.database, seconds)
-                if inside.found:
-                    return inside, Processes()
-                catalog.reason += f"; {inside.reason}"
-            else:
-                catalog.reason += f"; the container is {state}"
-            return catalog, read_processes(container, state, scene.environments[CONTAINER].get("PGDATA") or DEFAULT_DATA_DIRECTORY)
+        state = postgres["State"]["Status"]
+        engine = CommandRunner(options["docker_host"], min(options["docker_timeout"], 2))
+        container = DatabaseContainer(engine, postgres["Name"].lstrip("/"))
+        if state == "running":
+            inside = catalog_in_container(container, scene.logins, scene.administrator, scene.user, scene.database, seconds)
+            if inside.found:
+                return inside, Processes()
+            catalog.reason += f"; {inside.reason}"
+        else:
+            catalog.reason += f"; the container is {state}"
+        return catalog, read_processes(container, state, scene.environments[CONTAINER].get("PGDATA") or DEFAULT_DATA_DIRECTORY)
     except EngineUnreachable as error:
         return catalog, Processes(reasons={"activity": str(error)})
 

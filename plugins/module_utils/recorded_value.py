@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .docker_engine import list_containers
 from .env_file import parse
 from .errors import IncidentError
 from .stack import environment_of, group_by_service
@@ -17,7 +16,7 @@ from .stack import environment_of, group_by_service
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from docker import DockerClient
+    from .docker_engine import DockerEngine
 
 ENV_FILE = "env_file"
 CONTAINER = "container"
@@ -76,14 +75,14 @@ def variables_of(path: Path) -> dict[str, str]:
         raise error if str(path) in str(error) else IncidentError(f"{path}: {error}") from None
 
 
-def environments_of(client: DockerClient, project: str, service: str) -> list[dict[str, str]]:
+def environments_of(engine: DockerEngine, project: str, service: str) -> list[dict[str, str]]:
     """What the containers of a service were created with, running or not."""
-    found = group_by_service(list_containers(client, project), project).get(service)
+    found = group_by_service(engine.containers(project), project).get(service)
     if not found:
         raise IncidentError(
             f"the project {project} has no container of the service {service}; name another source, or correct project_name"
         )
-    return [environment_of(client.api.inspect_container(container["Id"])) for container in found]
+    return [environment_of(engine.inspect(container["Id"])) for container in found]
 
 
 def name_at(source: Source, variable: str) -> str:

@@ -12,8 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from .docker_engine import PROJECT_LABEL, SERVICE_LABEL
-from .engine_reader import EngineReader
+from .docker_engine import PROJECT_LABEL, SERVICE_LABEL, DockerEngine
 from .errors import IncidentError
 from .stack import group_by_service
 
@@ -68,13 +67,13 @@ def describe(
 def observe(options: Mapping[str, Any], migrations: Sequence[Mapping[str, Any]] | None) -> tuple[dict[str, Any] | None, str]:
     """The release of the backend, or null and why it is not known."""
     service = options["backend_service"]
-    reader = EngineReader(options["docker_host"], options["docker_timeout"])
+    engine = DockerEngine(options["docker_host"], options["docker_timeout"])
     try:
-        containers = group_by_service(reader.containers(), options["project_name"]).get(service)
+        containers = group_by_service(engine.containers(), options["project_name"]).get(service)
         if not containers:
             return None, f"the service {service} has no container"
-        container = reader.inspect(containers[0]["Id"])
-        images = reader.images()
+        container = engine.inspect(containers[0]["Id"])
+        images = engine.images()
     except IncidentError as error:
         return None, str(error)
     place = (options["project_name"], service)

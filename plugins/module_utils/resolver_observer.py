@@ -9,11 +9,10 @@ Asked only when there is a reason: the service does not answer, or its log compl
 from __future__ import annotations
 
 import re
-import tarfile
 from collections.abc import Mapping
 from typing import Any
 
-from .engine_reader import EngineReader
+from .docker_engine import DockerEngine
 from .errors import IncidentError
 from .stack import group_by_service
 
@@ -48,12 +47,12 @@ def describe(text: str, log: Mapping[str, Any] | None, services: Mapping[str, An
 def observe(options: Mapping[str, Any], stack: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str]:
     """What the backend asks, or null and why it is not known."""
     service = options["backend_service"]
-    reader = EngineReader(options["docker_host"], options["docker_timeout"])
+    engine = DockerEngine(options["docker_host"], options["docker_timeout"])
     try:
-        containers = group_by_service(reader.containers(), options["project_name"]).get(service)
+        containers = group_by_service(engine.containers(), options["project_name"]).get(service)
         if not containers:
             return None, f"the service {service} has no container"
-        text = reader.file(containers[0]["Id"], PATH).decode("utf-8", "replace")
-    except (IncidentError, tarfile.TarError, IndexError) as error:
+        text = engine.file(containers[0]["Id"], PATH).decode("utf-8", "replace")
+    except IncidentError as error:
         return None, f"{PATH} could not be read ({error})"
     return describe(text, stack["services"][service].get("log"), stack["services"]), ""

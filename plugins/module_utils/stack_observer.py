@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pwd
 import re
 import stat
@@ -14,17 +15,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timezone
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from . import compose, container_log, docker_engine, env_file, lost_variables, stack
+from . import compose, container_log, env_file, lost_variables, stack
+from .docker_engine import ContainerGone, DockerEngine, EngineRefused
 from .errors import EngineUnreachable, IncidentError
 from .fingerprint import Fingerprints
 from .recorded_passwords import read_env_files
 from .redaction import redact, secret_values
 from .timestamps import utc
-
-if TYPE_CHECKING:
-    from docker import DockerClient
 
 # What only Compose can tell of a service.
 _FROM_MODEL = ("networks_expected", "networks_missing", "aliases_missing", "environment", "limits_expected", "limits_lowered")
@@ -103,11 +102,11 @@ def _where_project_runs(project: Project) -> str:
     """Advice for who gave a folder without the compose file: where the project's containers were started from."""
     advice = "set project_src to the folder of the compose file, and files to its name"
     try:
-        client = docker_engine.open_engine(project.docker_host, project.docker_timeout)
-        folder = stack.projects(docker_engine.list_containers(client, project.name)).get(project.name)
+        containers = DockerEngine(project.docker_host, project.docker_timeout).containers(project.name)
     except IncidentError:
         # The compose file is what is reported here; the engine has its own word when the file is found.
         return advice
+    folder = stack.projects(containers).get(project.name)
     return f"{advice} (the containers of `{project.name}` were started from {folder})" if folder else advice
 
 
@@ -179,15 +178,12 @@ def _attempt(future: Future[str], parse: Callable[[str], Any]) -> tuple[Any, str
         return None, str(error)
 
 
-def _read_log(client: DockerClient, inspected: Mapping[str, Any], lines: int, timeout: int) -> list[container_log.Line]:
+def _read_log(engine: DockerEngine, inspected: Mapping[str, Any], lines: int, timeout: int) -> list[container_log.Line]:
     deadline = time.monotonic() + timeout
 
     def frames(tail: int) -> list[bytes]:
-        stream = client.api.logs(inspected["Id"], stdout=True, stderr=True, timestamps=True, tail=tail, stream=True, follow=False)
-        try:
+        with contextlib.closing(engine.log(inspected["Id"], inspected["Config"]["Tty"], tail)) as stream:
             return container_log.bounded(stream, deadline)
-        finally:
-            stream.close()
 
     try:
         taken = frames(lines)
@@ -197,27 +193,23 @@ def _read_log(client: DockerClient, inspected: Mapping[str, Any], lines: int, ti
     return container_log.to_lines([b"".join(taken)] if inspected["Config"]["Tty"] else taken)
 
 
-def read_container(client: DockerClient, project: Project, container_id: str, lines: int) -> Container | None:
+def read_container(engine: DockerEngine, project: Project, container_id: str, lines: int) -> Container | None:
     """What the engine tells of a container, and the end of its log; null when it has just gone."""
-    import docker.errors
-    import requests.exceptions
-
     try:
-        inspected = client.api.inspect_container(container_id)
-    except docker.errors.NotFound:
+        inspected = engine.inspect(container_id)
+    except ContainerGone:
         return None
     try:
-        return Container(inspected, _read_log(client, inspected, lines, project.docker_timeout), None)
-    except (docker.errors.APIError, requests.exceptions.RequestException, container_log.LogTooLong) as error:
-        explanation = getattr(error, "explanation", None) or error
+        return Container(inspected, _read_log(engine, inspected, lines, project.docker_timeout), None)
+    except IncidentError as error:
+        explanation = error.explanation if isinstance(error, EngineRefused) else error
         return Container(inspected, None, f"the log could not be read: {explanation}")
 
 
-def _check_project(client: DockerClient, project: Project, containers: Sequence[Mapping[str, Any]]) -> None:
+def _check_project(engine: DockerEngine, project: Project, containers: Sequence[Mapping[str, Any]]) -> None:
     """Refuse a project name that this host does not know. One whose containers were removed still has its volumes or networks."""
-    label = {"label": f"{docker_engine.PROJECT_LABEL}={project.name}"}
     known = stack.projects(containers)
-    if project.name in known or client.api.networks(filters=label) or client.api.volumes(filters=label)["Volumes"]:
+    if project.name in known or engine.networks(project.name) or engine.volumes(project.name):
         return
     found = ", ".join(f"{name} (started from {folder})" for name, folder in sorted(known.items()))
     raise IncidentError(
@@ -289,20 +281,19 @@ def _read_engine(
     project: Project, threads: ThreadPoolExecutor, log_lines: int
 ) -> tuple[list[dict[str, Any]], dict[str, Container | None], dict[str, Any]]:
     """All containers in the engine's short form, the project's services in full, and the engine itself."""
-    client = docker_engine.open_engine(project.docker_host, project.docker_timeout)
+    engine = DockerEngine(project.docker_host, project.docker_timeout)
     try:
-        containers = docker_engine.list_containers(client)
-        _check_project(client, project, containers)
+        containers = engine.containers()
+        _check_project(engine, project, containers)
         services = stack.group_by_service(containers, project.name)
         # The newest container of a service is the one that counts: an interrupted `up` may leave an older one behind.
-        reads = {name: threads.submit(read_container, client, project, ones[0]["Id"], log_lines) for name, ones in services.items()}
-        version = client.version()
-        engine = {"reachable": True, "version": version["Version"], "api_version": version["ApiVersion"], "error": None}
-        return containers, {name: future.result() for name, future in reads.items()}, engine
-    except IncidentError:
-        raise
-    except Exception as error:
-        raise docker_engine.classify(error, project.docker_host) from error
+        reads = {name: threads.submit(read_container, engine, project, ones[0]["Id"], log_lines) for name, ones in services.items()}
+        version = engine.version()
+        described = {"reachable": True, "version": version["Version"], "api_version": version["ApiVersion"], "error": None}
+        return containers, {name: future.result() for name, future in reads.items()}, described
+    except EngineRefused as error:
+        # An engine that cannot say what it has is as good as none.
+        raise EngineUnreachable(str(error)) from error
 
 
 def observe(project: Project, log_lines: int, extra_patterns: Mapping[str, str], require_variables: bool) -> dict[str, Any]:
@@ -324,7 +315,7 @@ def observe(project: Project, log_lines: int, extra_patterns: Mapping[str, str],
         "unknown": {},
     }
     command = compose.arguments(project.src, project.name, project.files, project.env_file)
-    # Compose takes as long as the Docker SDK to be loaded, and needs no engine: both at the same time.
+    # Compose takes longer than the engine, which it does not need: both at the same time.
     with ThreadPoolExecutor(max_workers=8) as threads:
         model = threads.submit(compose.run, [*command, "config", "--format", "json"], project.docker_timeout)
         hashes = threads.submit(compose.run, [*command, "config", "--hash", "*"], project.docker_timeout)

@@ -101,7 +101,6 @@ fingerprint_after:
   sample: 0f1e2d3c4b5a
 """
 
-import contextlib
 import typing as t
 from pathlib import Path
 
@@ -113,7 +112,7 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils.ato
     keep_copy,
     replace_content,
 )
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.docker_engine import open_engine
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.docker_engine import DockerEngine
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.env_file import parse
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.env_file_edit import with_value
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
@@ -126,15 +125,12 @@ SOURCES = (recorded_value.CONTAINER, recorded_value.COPY, recorded_value.ENV_FIL
 
 
 def find_value(options: dict[str, t.Any], source: recorded_value.Source, path: Path) -> str:
-    """The value that the source has; the engine is opened only when a container is asked."""
-    with contextlib.ExitStack() as stack:
-
-        def environments(service: str) -> list[dict[str, str]]:
-            client = stack.enter_context(contextlib.closing(open_engine(options["docker_host"], options["docker_timeout"])))
-            return recorded_value.environments_of(client, options["project_name"], service)
-
-        name = options["source_variable"] or recorded_value.name_at(source, options["variable"])
-        return recorded_value.find_value(source, name, path, environments)
+    """The value that the source has."""
+    engine = DockerEngine(options["docker_host"], options["docker_timeout"])
+    name = options["source_variable"] or recorded_value.name_at(source, options["variable"])
+    return recorded_value.find_value(
+        source, name, path, lambda service: recorded_value.environments_of(engine, options["project_name"], service)
+    )
 
 
 def refuse_unproven(options: dict[str, t.Any], source: recorded_value.Source, variables: dict[str, str], value: str) -> None:

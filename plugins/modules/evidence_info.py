@@ -52,7 +52,7 @@ evidence:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.engine_reader import EngineReader
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.docker_engine import DockerEngine
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.evidence import LOG_LINES, read_evidence
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.stack_options import STACK_OPTIONS
@@ -70,8 +70,8 @@ def main() -> None:
     )
     options = module.params
     try:
-        reader = EngineReader(options["docker_host"], options["docker_timeout"])
-        evidence = read_evidence(reader, options["project_name"], options["services"], options["log_lines"])
+        engine = DockerEngine(options["docker_host"], options["docker_timeout"])
+        evidence = read_evidence(engine, options["project_name"], options["services"], options["log_lines"])
     except IncidentError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, evidence=evidence)

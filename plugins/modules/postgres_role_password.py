@@ -78,15 +78,14 @@ proven:
   sample: true
 """
 
-import contextlib
 import typing as t
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils import recorded_value, role_password
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.container_command import CommandRunner
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.container_psql import run_psql
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.docker_engine import list_containers, open_engine
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.fingerprint import Fingerprints
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.password_login import ACCEPTED, Server, log_in, server_of
@@ -100,20 +99,22 @@ DATABASE_SERVICE = "postgres"
 MAINTENANCE_DATABASE = "postgres"
 
 
-def database_container(client: t.Any, project: str) -> str:
+def database_container(engine: CommandRunner, project: str) -> str:
     """The container of the database's service, by its name."""
-    found = group_by_service(list_containers(client, project), project).get(DATABASE_SERVICE)
+    found = group_by_service(engine.containers(project), project).get(DATABASE_SERVICE)
     if not found:
         raise IncidentError(f"the project {project} has no container of the service {DATABASE_SERVICE}; start it, or correct project_name")
     return name_of(found[0])
 
 
-def set_password(client: t.Any, options: dict[str, t.Any], administrator: str, server: Server, password: str, check_mode: bool) -> None:
+def set_password(
+    engine: CommandRunner, options: dict[str, t.Any], administrator: str, server: Server, password: str, check_mode: bool
+) -> None:
     """Look at the role in the container's server, and set its password unless that cannot help."""
-    container = database_container(client, options["project_name"])
+    container = database_container(engine, options["project_name"])
 
     def ask(sql: str) -> str:
-        return run_psql(client, container, administrator, MAINTENANCE_DATABASE, sql, options["docker_timeout"])
+        return run_psql(engine, container, administrator, MAINTENANCE_DATABASE, sql, options["docker_timeout"])
 
     role = role_password.role_of(server.user, ask(role_password.question(server.user)))
     role_password.refuse_hopeless(role, server, password)
@@ -128,20 +129,20 @@ def give(options: dict[str, t.Any], check_mode: bool, result: dict[str, t.Any]) 
     variables = recorded_value.variables_of(path)
     server = server_of(options, variables)
     result["role"] = server.user
-    with contextlib.closing(open_engine(options["docker_host"], options["docker_timeout"])) as client:
-        name = options["source_variable"] or recorded_value.name_at(source, "POSTGRES_PASSWORD")
-        password = recorded_value.find_value(
-            source, name, path, lambda service: recorded_value.environments_of(client, options["project_name"], service)
-        )
-        mark = Fingerprints().of(password)
-        login = log_in(server, password)
-        result.update(fingerprint=mark, proven=login.outcome == ACCEPTED)
-        if result["proven"]:
-            return
-        role_password.refuse_other_failure(login, server)
-        # The role that the database was set up with is its superuser, whichever role the application uses.
-        administrator = server_of({**options, "login_user": None}, variables).user
-        set_password(client, options, administrator, server, password, check_mode)
+    engine = CommandRunner(options["docker_host"], options["docker_timeout"])
+    name = options["source_variable"] or recorded_value.name_at(source, "POSTGRES_PASSWORD")
+    password = recorded_value.find_value(
+        source, name, path, lambda service: recorded_value.environments_of(engine, options["project_name"], service)
+    )
+    mark = Fingerprints().of(password)
+    login = log_in(server, password)
+    result.update(fingerprint=mark, proven=login.outcome == ACCEPTED)
+    if result["proven"]:
+        return
+    role_password.refuse_other_failure(login, server)
+    # The role that the database was set up with is its superuser, whichever role the application uses.
+    administrator = server_of({**options, "login_user": None}, variables).user
+    set_password(engine, options, administrator, server, password, check_mode)
     result["changed"] = True
     result["diff"] = {"before": f"{server.user}: <another password>\n", "after": f"{server.user}: <{mark}>\n"}
     if check_mode:

@@ -126,15 +126,14 @@ sql_refused:
   type: str
 """
 
-import contextlib
 import typing as t
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils import session_ender, session_ending, sessions
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.container_command import CommandRunner
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.database_container import DatabaseContainer
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.docker_engine import list_containers, open_engine
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.password_login import server_of
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.recorded_value import variables_of
@@ -150,10 +149,10 @@ def rules_of(options: dict[str, t.Any]) -> session_ending.Rules:
     return session_ending.Rules(options["only_states"] or default, options["min_idle_seconds"])
 
 
-def running_container(client: t.Any, options: dict[str, t.Any]) -> str:
+def running_container(engine: CommandRunner, options: dict[str, t.Any]) -> str:
     """The database's container, which has to run."""
     service = options["postgres_service"]
-    found = group_by_service(list_containers(client, options["project_name"]), options["project_name"]).get(service)
+    found = group_by_service(engine.containers(options["project_name"]), options["project_name"]).get(service)
     if not found:
         raise IncidentError(f"the project {options['project_name']} has no container of the service {service}; correct project_name")
     if found[0]["State"] != "running":
@@ -170,10 +169,10 @@ def end(options: dict[str, t.Any], check_mode: bool, result: dict[str, t.Any]) -
         return
     # The role that the database was set up with is its superuser, whichever role the application uses.
     user = server_of({**options, "login_user": None}, variables_of(Path(options["project_src"]) / options["env_file"])).user
-    with contextlib.closing(open_engine(options["docker_host"], options["docker_timeout"])) as client:
-        container = DatabaseContainer(client, options["docker_host"], running_container(client, options))
-        ways = (session_ender.BySql(container, user), session_ender.BySignal(container))
-        session_ender.end_sessions(ways, wanted, options["state"], rules, check_mode, result)
+    engine = CommandRunner(options["docker_host"], options["docker_timeout"])
+    container = DatabaseContainer(engine, running_container(engine, options))
+    ways = (session_ender.BySql(container, user), session_ender.BySignal(container))
+    session_ender.end_sessions(ways, wanted, options["state"], rules, check_mode, result)
 
 
 def main() -> None:

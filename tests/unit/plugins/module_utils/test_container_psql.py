@@ -5,90 +5,63 @@
 
 from __future__ import annotations
 
-import struct
-from typing import Any
+import threading
 
-import docker.errors
 import pytest
+from engine_server import EngineServer, Ran, framed
 
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.container_command import CommandRunner
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.container_psql import (
     identifier,
     literal,
     reason_of,
     run_psql,
-    split_streams,
 )
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 
 
-def frame(stream: int, data: bytes) -> bytes:
-    return struct.pack(">BxxxL", stream, len(data)) + data
+def ask(engine: EngineServer, sql: str = "SELECT 1", timeout: int = 5) -> str:
+    return run_psql(CommandRunner(engine.address, 2), "db", "circuit_sage_user", "postgres", sql, timeout)
 
 
-class Engine:
-    """The engine's exec, which is its own stream: answers in small pieces, and remembers what it was given."""
-
-    def __init__(self, answer: bytes = b"", status: int = 0, error: Exception | None = None) -> None:
-        self.api = self
-        self.answer, self.status, self.error = answer, status, error
-        self.sent = b""
-        self.command: list[str] = []
-        self.closed = False
-
-    def exec_create(self, _container: str, command: list[str], **_options: Any) -> dict[str, str]:
-        if self.error:
-            raise self.error
-        self.command = command
-        return {"Id": "job"}
-
-    def exec_start(self, _job: str, **_options: Any) -> Engine:
-        return self
-
-    def exec_inspect(self, _job: str) -> dict[str, int]:
-        return {"ExitCode": self.status}
-
-    def settimeout(self, seconds: float) -> None:
-        assert seconds < 10
-
-    def sendall(self, data: bytes) -> None:
-        self.sent += data
-
-    def recv(self, _length: int) -> bytes:
-        piece, self.answer = self.answer[:5], self.answer[5:]
-        return piece
-
-    def close(self) -> None:
-        self.closed = True
+def test_sql_goes_in_by_standard_input(engine: EngineServer) -> None:
+    engine.prints = lambda _ran: framed((1, b"on"), (2, b"NOTICE: x\n"), (1, b"e\n"))
+    assert ask(engine, "SELECT 'one'") == "one\n"
+    (ran,) = engine.ran
+    assert ran.typed == b"SET statement_timeout = '5s';\nSELECT 'one'\n\\q\n"
+    assert "SELECT" not in str(ran.wanted)
+    assert ran.wanted["Env"] == ["PGCONNECT_TIMEOUT=5"]
 
 
-class Silent(Engine):
-    """An engine whose exec never answers."""
-
-    def recv(self, _length: int) -> bytes:
-        raise TimeoutError
-
-
-def test_sql_goes_in_by_standard_input() -> None:
-    engine: Any = Engine(frame(1, b"on") + frame(2, b"NOTICE: x\n") + frame(1, b"e\n"))
-    assert run_psql(engine, "db", "circuit_sage_user", "postgres", "SELECT 'one'", 5) == "one\n"
-    assert b"SELECT 'one'" in engine.sent
-    assert engine.sent.endswith(b"\n\\q\n")
-    assert "SELECT" not in " ".join(engine.command)
-    assert engine.closed
-
-
-@pytest.mark.parametrize(
-    ("engine", "words"),
-    [
-        (Engine(frame(2, b'psql:<stdin>:2: ERROR:  role "x" does not exist\nLINE 1\n'), 3), 'db was refused: role "x" does not exist;'),
-        (Engine(error=docker.errors.APIError("409", explanation="Container db is paused")), "Container db is paused; start or unpause"),
-        (Silent(), "did not answer within 5 s"),
-    ],
-)
-def test_what_goes_wrong_is_told_in_one_line(engine: Any, words: str) -> None:
+def refused_as(engine: EngineServer, words: str, timeout: int = 5) -> None:
     with pytest.raises(IncidentError, match=words) as caught:
-        run_psql(engine, "db", "u", "postgres", "SELECT 1", 5)
+        ask(engine, timeout=timeout)
     assert "\n" not in str(caught.value)
+
+
+def test_the_servers_refusal_is_told_in_one_line(engine: EngineServer) -> None:
+    engine.prints = lambda _ran: framed((2, b'psql:<stdin>:2: ERROR:  role "x" does not exist\nLINE 1\n'))
+    engine.ends = lambda: 3
+    refused_as(engine, 'psql in the container db was refused: role "x" does not exist;')
+
+
+def test_the_engines_refusal_is_told_in_one_line(engine: EngineServer) -> None:
+    engine.answers["POST /containers/db/exec"] = (409, {"message": "Container db is paused"})
+    refused_as(engine, "psql cannot be run in the container db: Container db is paused; start or unpause it first")
+
+
+def test_psql_that_does_not_answer_is_told_in_one_line(engine: EngineServer) -> None:
+    over = threading.Event()
+
+    def hang(_ran: Ran) -> bytes:
+        over.wait(5)
+        return b""
+
+    engine.prints = hang
+    try:
+        refused_as(engine, "psql in the container db did not answer within 0 s; look for a lock or a hung server", timeout=0)
+    finally:
+        over.set()
 
 
 # The words of psql 15.18.
@@ -114,10 +87,6 @@ def test_the_reason_is_the_servers(errors: str, reason: str) -> None:
 def test_a_secret_in_the_reason_is_masked() -> None:
     told = reason_of("ERROR:  syntax error in ALTER ROLE x PASSWORD 'SCRAM-SHA-256$4096:c2FsdA==$a2V5:a2V5'")
     assert "c2FsdA" not in told
-
-
-def test_streams_are_told_apart_and_a_torn_frame_is_no_error() -> None:
-    assert split_streams(frame(1, b"a") + frame(0, b"?") + frame(2, b"b") + b"\1\0") == ("a", "b")
 
 
 def test_names_are_quoted_whatever_is_in_them() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils import evidence
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.engine_reader import EngineRefused
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.docker_engine import EngineRefused
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.redaction import MASK
 
 SECRET = "kept-out-of-everything"
@@ -44,7 +44,7 @@ class Engine:
 
     def processes(self, identity: str) -> dict[str, Any]:
         if identity == "new":
-            raise EngineRefused("Container new is restarting")
+            raise EngineRefused("/containers/new/top", "Container new is restarting")
         return {"Titles": ["PID", "CMD"], "Processes": [["7", f"postgres password={SECRET}"]]}
 
 
@@ -66,7 +66,10 @@ def test_log_state_and_processes_without_secrets() -> None:
 def test_the_newest_container_counts_and_hidden_processes_are_no_failure() -> None:
     found = read(Engine([]), ["backend"])
     assert found["backend.inspect.json"]["Id"] == "new"
-    assert found["backend.processes.txt"] == "not to be seen: Container new is restarting\n"
+    assert (
+        found["backend.processes.txt"]
+        == "not to be seen: the Docker engine refused /containers/new/top: Container new is restarting; look at the container\n"
+    )
 
 
 def test_a_service_without_a_container_has_no_evidence() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils import host_observer
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.engine_reader import EngineReader
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.docker_engine import DockerEngine
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import EngineUnreachable, IncidentError
 
 OPTIONS = {"docker_host": "unix:///run/docker.sock", "docker_timeout": 5, "project_name": "circuit-sage", "project_src": "/"}
@@ -79,10 +79,10 @@ def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kernel:
         }
         for identity, name, service in ((BACKEND, "circuit-sage-api", "backend"), (STOPPED, "circuit-sage-frontend", "frontend"))
     ]
-    monkeypatch.setattr(EngineReader, "containers", lambda _self: listed)
-    monkeypatch.setattr(EngineReader, "information", lambda _self: {"DockerRootDir": "/"})
-    monkeypatch.setattr(EngineReader, "inspect", lambda _self, identity: inspected(identity))
-    monkeypatch.setattr(EngineReader, "statistics", lambda _self, _identity: {"memory_stats": {"usage": 7}})
+    monkeypatch.setattr(DockerEngine, "containers", lambda _self: listed)
+    monkeypatch.setattr(DockerEngine, "information", lambda _self: {"DockerRootDir": "/"})
+    monkeypatch.setattr(DockerEngine, "inspect", lambda _self, identity: inspected(identity))
+    monkeypatch.setattr(DockerEngine, "statistics", lambda _self, _identity: {"memory_stats": {"usage": 7}})
     return made
 
 
@@ -182,7 +182,7 @@ def test_where_nobody_tells_the_reason_is_kept(kernel: Kernel, monkeypatch: pyte
     def fails(*_given: Any) -> None:
         raise IncidentError("refused")
 
-    monkeypatch.setattr(EngineReader, "statistics", fails)
+    monkeypatch.setattr(DockerEngine, "statistics", fails)
     kernel.process(20, "start.sh", container=BACKEND)
     found = observe(kernel)
     assert found["containers"]["backend"]["memory"]["usage_bytes"] is None
@@ -190,10 +190,10 @@ def test_where_nobody_tells_the_reason_is_kept(kernel: Kernel, monkeypatch: pyte
 
 
 def test_without_an_engine_the_host_is_observed_all_the_same(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
-    def down(_self: EngineReader) -> None:
+    def down(_self: DockerEngine) -> None:
         raise EngineUnreachable("nothing listens")
 
-    monkeypatch.setattr(EngineReader, "containers", down)
+    monkeypatch.setattr(DockerEngine, "containers", down)
     kernel.process(20, "python3", container=BACKEND)
     found = observe(kernel)
     assert found["containers"] is None

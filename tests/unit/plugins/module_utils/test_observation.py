@@ -16,7 +16,7 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils imp
     postgres_observer,
     stack_observer,
 )
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.engine_reader import EngineReader
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.docker_engine import DockerEngine
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import EngineUnreachable, IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.stack_options import (
     EDGE_INFO_OPTIONS,
@@ -62,7 +62,7 @@ class Asked:
         monkeypatch.setattr(postgres_observer, "observe", self._postgres)
         monkeypatch.setattr(postgres_observer, "wait_for_answer", lambda _options, seconds: self.asked.append(("answer", seconds)))
         monkeypatch.setattr(http_probe, "observe", self._edge)
-        monkeypatch.setattr(EngineReader, "containers", lambda _reader: self._containers())
+        monkeypatch.setattr(DockerEngine, "containers", lambda _engine: self._containers())
 
     def _stack(self, project: stack_observer.Project, *_rest: Any) -> dict[str, Any]:
         self.asked.append(("stack", project.name))

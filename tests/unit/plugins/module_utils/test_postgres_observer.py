@@ -17,12 +17,11 @@ import pytest
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils import (
     database_login,
-    docker_engine,
     login_attempts,
     postgres_observer,
     sessions,
 )
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.engine_reader import ContainerGone
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.docker_engine import ContainerGone
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import EngineForbidden, EngineUnreachable, IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.postgres_errors import OK, Answer, login_answer
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.stack_options import POSTGRES_OPTIONS, STACK_OPTIONS
@@ -61,7 +60,7 @@ class World:
         self.processes: str | None = None
         self.identifier: str | None = IDENTIFIER
         self.engine: Exception | None = None
-        self.sdk: Exception | None = None
+        self.engine_later: Exception | None = None
         self.backend = {"DB_HOST": "postgres", "DB_USER": "circuit_sage_user", "DB_NAME": "circuit_sage_db", "DB_PASSWORD": RIGHT}
         self.postgres = {"POSTGRES_PASSWORD": RIGHT}
         self.services = ["postgres", "backend"]
@@ -106,7 +105,7 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
         def close(self) -> None:
             """Nothing is open."""
 
-    class Reader:
+    class Engine:
         def __init__(self, docker_host: str, timeout: float) -> None:
             assert timeout <= 3
 
@@ -140,10 +139,11 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
             yield from world.log
 
     class Container:
-        def __init__(self, client: Any, docker_host: str, identity: str) -> None:
+        def __init__(self, engine: Any, identity: str) -> None:
             assert identity == "shop-postgres"
 
         def ask(self, user: str, database: str, sql: str, timeout: int) -> dict[str, Any]:
+            refuse(world.engine_later)
             world.asked.append(database)
             refusal = world.psql or world.after.get(database)
             if refusal:
@@ -151,11 +151,13 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
             return {"companies": 40} if "public.companies" in sql else world.answer
 
         def processes(self) -> list[sessions.Process]:
+            refuse(world.engine_later)
             if world.processes:
                 raise IncidentError(world.processes)
             return sessions.processes(PROCESSES)
 
         def titles_from_outside(self) -> list[str]:
+            refuse(world.engine_later)
             return [one.title for one in sessions.processes(PROCESSES)]
 
         def system_identifier(self, data_directory: str) -> str:
@@ -163,18 +165,9 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
                 raise IncidentError("the Docker engine refused: no such file; look at the state of the container")
             return world.identifier
 
-    class Client:
-        def close(self) -> None:
-            """Nothing is open."""
-
-    def open_engine(docker_host: str, timeout: int) -> Client:
-        refuse(world.sdk)
-        return Client()
-
     monkeypatch.setattr(database_login, "Session", Session)
-    monkeypatch.setattr(postgres_observer, "EngineReader", Reader)
+    monkeypatch.setattr(postgres_observer, "DockerEngine", Engine)
     monkeypatch.setattr(postgres_observer, "DatabaseContainer", Container)
-    monkeypatch.setattr(docker_engine, "open_engine", open_engine)
     (tmp_path / ".env.production").write_text(f"POSTGRES_PASSWORD={RIGHT}\n", encoding="utf-8")
     return world
 
@@ -424,9 +417,12 @@ def test_the_engine_is_down_and_the_database_too(world: World, tmp_path: Path) -
     assert "there is no Docker socket" in found["unknown"]["activity"]
 
 
-def test_the_engine_goes_down_meanwhile(world: World, tmp_path: Path) -> None:
-    world.sdk, world.before = EngineUnreachable("the engine does not answer"), "Connection refused\n"
-    assert observe(tmp_path)["unknown"]["activity"] == "the engine does not answer"
+@pytest.mark.parametrize("state", ["running", "paused"])
+def test_an_engine_that_goes_down_meanwhile_is_asked_once(world: World, tmp_path: Path, state: str) -> None:
+    world.engine_later, world.before, world.state = EngineUnreachable("the engine does not answer"), "Connection refused\n", state
+    found = observe(tmp_path)
+    assert found["unknown"]["activity"] == "the engine does not answer"
+    assert found["server"]["system_identifier"] is None
 
 
 def test_no_right_to_use_the_engine_is_a_failure(world: World, tmp_path: Path) -> None:
@@ -448,7 +444,7 @@ def test_a_container_that_goes_while_it_is_looked_at(world: World, tmp_path: Pat
     def gone(self: Any, identity: str) -> dict[str, Any]:
         raise ContainerGone("the container has just been removed")
 
-    monkeypatch.setattr(postgres_observer.EngineReader, "inspect", gone)
+    monkeypatch.setattr(postgres_observer.DockerEngine, "inspect", gone)
     assert observe(tmp_path)["unknown"]["password.backend_connected_before"] == "the backend has no container"
 
 
@@ -471,13 +467,13 @@ def test_a_log_that_cannot_be_read(world: World, tmp_path: Path, monkeypatch: py
     def refuse(self: Any, identity: str, terminal: bool) -> Iterator[bytes]:
         raise IncidentError("configured logging driver does not support reading")
 
-    monkeypatch.setattr(postgres_observer.EngineReader, "log", refuse)
+    monkeypatch.setattr(postgres_observer.DockerEngine, "log", refuse)
     assert "does not support reading" in observe(tmp_path)["unknown"]["password.backend_connected_before"]
 
     def forbid(self: Any, identity: str, terminal: bool) -> Iterator[bytes]:
         raise EngineForbidden("no right")
 
-    monkeypatch.setattr(postgres_observer.EngineReader, "log", forbid)
+    monkeypatch.setattr(postgres_observer.DockerEngine, "log", forbid)
     with pytest.raises(EngineForbidden):
         observe(tmp_path)
 
@@ -528,12 +524,12 @@ def test_waiting_ends(world: World, tmp_path: Path) -> None:
 
 def test_a_container_that_goes_is_not_waited_for(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world.before = "Connection refused\n"
-    real = postgres_observer.EngineReader.inspect
+    real = postgres_observer.DockerEngine.inspect
 
     def inspect(self: Any, identity: str) -> dict[str, Any]:
         if world.inspected >= 2:
             raise ContainerGone("the container has just been removed")
         return real(self, identity)
 
-    monkeypatch.setattr(postgres_observer.EngineReader, "inspect", inspect)
+    monkeypatch.setattr(postgres_observer.DockerEngine, "inspect", inspect)
     assert observe(tmp_path, wait=30)["error"]["class"] == "refused"

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
+from engine_server import EngineServer
 
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.docker_engine import DockerEngine
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.recorded_value import (
     Source,
@@ -22,26 +23,6 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils.rec
 )
 
 EVERY_KIND = ["container", "copy", "env_file"]
-
-
-class Engine:
-    """Answers as the engine does: containers of two projects, one of them made by `compose run`."""
-
-    def __init__(self) -> None:
-        self.api = self
-        self.environments = {"new": ["DB_PASSWORD=one", "URL=a=b", "EMPTY="], "run": ["DB_PASSWORD=two"], "other": ["DB_PASSWORD=three"]}
-
-    def containers(self, **_options: Any) -> list[dict[str, Any]]:
-        labels = {"com.docker.compose.project": "sage", "com.docker.compose.service": "backend"}
-        return [
-            {"Id": "new", "Created": 2, "Labels": labels},
-            {"Id": "run", "Created": 3, "Labels": {**labels, "com.docker.compose.oneoff": "True"}},
-            {"Id": "other", "Created": 1, "Labels": {**labels, "com.docker.compose.project": "another"}},
-            {"Id": "bare", "Created": 1, "Labels": None},
-        ]
-
-    def inspect_container(self, identity: str) -> dict[str, Any]:
-        return {"Config": {"Env": self.environments[identity]}}
 
 
 @pytest.mark.parametrize(
@@ -80,13 +61,28 @@ def test_the_backend_has_its_own_names() -> None:
     assert name_at(Source("container", "postgres"), "POSTGRES_PASSWORD") == "POSTGRES_PASSWORD"
 
 
-def test_only_the_containers_of_the_service_count() -> None:
-    assert environments_of(cast("Any", Engine()), "sage", "backend") == [{"DB_PASSWORD": "one", "URL": "a=b", "EMPTY": ""}]
+@pytest.fixture
+def client(engine: EngineServer) -> DockerEngine:
+    """An engine with the container of a service, one that `compose run` made, one of another project, and one without labels."""
+    other = {"com.docker.compose.project": "another", "com.docker.compose.service": "backend"}
+    run = {"com.docker.compose.project": "sage", "com.docker.compose.service": "backend", "com.docker.compose.oneoff": "True"}
+    engine.containers(
+        "sage",
+        backend={"Config": {"Env": ["DB_PASSWORD=one", "URL=a=b", "EMPTY="]}},
+        run={"Config": {"Env": ["DB_PASSWORD=two"]}, "Short": {"Labels": run, "Created": 3}},
+        other={"Config": {"Env": ["DB_PASSWORD=three"]}, "Short": {"Labels": other}},
+        bare={"Config": {"Env": None}, "Short": {"Labels": None}},
+    )
+    return DockerEngine(engine.address, 2)
 
 
-def test_a_service_without_a_container_is_refused() -> None:
+def test_only_the_containers_of_the_service_count(client: DockerEngine) -> None:
+    assert environments_of(client, "sage", "backend") == [{"DB_PASSWORD": "one", "URL": "a=b", "EMPTY": ""}]
+
+
+def test_a_service_without_a_container_is_refused(client: DockerEngine) -> None:
     with pytest.raises(IncidentError, match="project sage has no container of the service postgres"):
-        environments_of(cast("Any", Engine()), "sage", "postgres")
+        environments_of(client, "sage", "postgres")
 
 
 def no_engine(service: str) -> list[dict[str, str]]:

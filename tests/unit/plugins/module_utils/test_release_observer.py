@@ -10,7 +10,7 @@ import typing as t
 import pytest
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils import release_observer, resolver_observer
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.engine_reader import EngineReader
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.docker_engine import DockerEngine
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 
 MADE = "2026-11-23T15:24:08.283906239Z"
@@ -69,10 +69,10 @@ def test_the_migrations_that_came_with_it() -> None:
 def engine(monkeypatch: pytest.MonkeyPatch) -> None:
     container = {"Id": "1", "Created": 1, "Labels": LABELS}
     inspected = {"Config": {"Image": "shop/backend:2"}, "Image": "bad", "Created": MADE}
-    monkeypatch.setattr(EngineReader, "containers", lambda _reader: [container])
-    monkeypatch.setattr(EngineReader, "inspect", lambda _reader, _identity: inspected)
-    monkeypatch.setattr(EngineReader, "images", lambda _reader: IMAGES)
-    monkeypatch.setattr(EngineReader, "file", lambda _reader, _identity, _path: b"nameserver 192.0.2.1\n")
+    monkeypatch.setattr(DockerEngine, "containers", lambda _engine: [container])
+    monkeypatch.setattr(DockerEngine, "inspect", lambda _engine, _identity: inspected)
+    monkeypatch.setattr(DockerEngine, "images", lambda _engine: IMAGES)
+    monkeypatch.setattr(DockerEngine, "file", lambda _engine, _identity, _path: b"nameserver 192.0.2.1\n")
 
 
 @pytest.mark.usefixtures("engine")
@@ -92,10 +92,10 @@ def test_what_is_not_there_is_not_known() -> None:
 
 
 def test_an_engine_that_refuses_is_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_reader: EngineReader) -> t.NoReturn:
+    def refuse(_engine: DockerEngine) -> t.NoReturn:
         raise IncidentError("nothing listens")
 
-    monkeypatch.setattr(EngineReader, "containers", refuse)
+    monkeypatch.setattr(DockerEngine, "containers", refuse)
     assert release_observer.observe(OPTIONS, []) == (None, "nothing listens")
     assert resolver_observer.observe(OPTIONS, {"services": {}}) == (None, "/etc/resolv.conf could not be read (nothing listens)")
 

@@ -6,23 +6,23 @@
 from __future__ import annotations
 
 import copy
+import errno
 import json
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import docker.errors
 import pytest
-import requests.exceptions
+from engine_server import EngineServer, framed
 
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils import compose, docker_engine, stack_observer
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import EngineUnreachable, IncidentError
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import compose, stack_observer
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import EngineForbidden, IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.stack_observer import Project, observe
 
 RECORDED = Path(__file__).parents[2] / "recorded"
 INSPECTED: dict[str, dict[str, Any]] = json.loads((RECORDED / "docker_inspect.json").read_text())
-SOCKET = "unix:///var/run/docker.sock"
 COMPOSE_FILE = """
 services:
   postgres:
@@ -38,67 +38,50 @@ ENV_FILE = "POSTGRES_PASSWORD=first-password-123\nJWT_SECRET='jwt$secret-456'\n"
 REFUSED = b'2026-11-23T11:34:58.611Z password authentication failed for user "u" with first-password-123\n'
 
 
-class Stream:
-    """What the SDK gives for a log: frames, and a way to close it."""
-
-    def __init__(self, frames: list[bytes]) -> None:
-        self.frames, self.closed = frames, False
-
-    def __iter__(self) -> Any:
-        return iter(self.frames)
-
-    def close(self) -> None:
-        self.closed = True
-
-
 class Engine:
-    """The part of the SDK's client that is used, over recorded answers."""
+    """An engine with what was recorded of a stack."""
 
-    def __init__(self) -> None:
-        self.api = self
+    def __init__(self, server: EngineServer) -> None:
+        self.server = server
         self.listed: list[dict[str, Any]] = json.loads((RECORDED / "docker_containers.json").read_text())
         self.inspected: dict[str, Any] = {}
         for one, recorded in (("backend", "running"), ("frontend", "restarting"), ("postgres", "healthy")):
             self.show(one, recorded)
         self.leftovers: list[dict[str, Any]] = []
+        # The frames of a log, of so many lines.
         self.log: Callable[[int], list[bytes]] = lambda _tail: [REFUSED]
-        self.streams: list[Stream] = []
+        server.answers["GET /containers/json"] = lambda _given, _body: (200, self.listed)
+        server.answers["GET /networks"] = (200, [])
+        server.answers["GET /volumes"] = lambda _given, _body: (200, {"Volumes": self.leftovers})
+        server.answers["GET /version"] = (200, {"Version": "20.10.24", "ApiVersion": "1.41"})
 
     def id_of(self, service: str) -> str:
         labels = {"com.docker.compose.project": "circuit-sage", "com.docker.compose.service": service}
         return next(str(one["Id"]) for one in self.listed if labels.items() <= one["Labels"].items())
 
     def show(self, service: str, recorded: str) -> None:
-        self.inspected[self.id_of(service)] = copy.deepcopy(INSPECTED[recorded])
+        identity = self.id_of(service)
+        # The list was recorded at another time than the descriptions.
+        found = self.inspected[identity] = {**copy.deepcopy(INSPECTED[recorded]), "Id": identity}
 
-    def containers(self, **_asked: Any) -> list[dict[str, Any]]:
-        return self.listed
+        def logs(given: dict[str, str], _body: Any) -> tuple[int, bytes]:
+            frames = self.log(int(given["tail"]))
+            return 200, b"".join(frames) if found["Config"]["Tty"] else framed(*[(1, frame) for frame in frames])
 
-    def networks(self, **_asked: Any) -> list[dict[str, Any]]:
-        return []
+        self.server.answers[f"GET /containers/{identity}/json"] = (200, found)
+        self.server.answers[f"GET /containers/{identity}/logs"] = logs
 
-    def volumes(self, **_asked: Any) -> dict[str, Any]:
-        return {"Volumes": self.leftovers}
+    def remove(self, service: str) -> None:
+        """The container is still listed, and no more when it is looked at."""
+        del self.server.answers[f"GET /containers/{self.id_of(service)}/json"]
 
-    def version(self) -> dict[str, str]:
-        return {"Version": "20.10.24", "ApiVersion": "1.41"}
-
-    def inspect_container(self, container: str) -> dict[str, Any]:
-        if container not in self.inspected:
-            raise docker.errors.NotFound("gone")
-        found: dict[str, Any] = self.inspected[container]
-        return found
-
-    def logs(self, _container: str, tail: int, **_asked: Any) -> Stream:
-        self.streams.append(Stream(self.log(tail)))
-        return self.streams[-1]
+    def refuse_log(self, service: str, status: int, message: str) -> None:
+        self.server.answers[f"GET /containers/{self.id_of(service)}/logs"] = (status, {"message": message})
 
 
-@pytest.fixture
-def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
-    made = Engine()
-    monkeypatch.setattr(docker_engine, "open_engine", lambda _host, _timeout: made)
-    return made
+@pytest.fixture(name="engine")
+def recorded_engine(engine: EngineServer) -> Engine:
+    return Engine(engine)
 
 
 @pytest.fixture(autouse=True)
@@ -123,11 +106,11 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
+def project(tmp_path: Path, engine: Engine) -> Project:
     (tmp_path / "docker-compose.prod.yml").write_text(COMPOSE_FILE)
     (tmp_path / ".env.production").write_text(ENV_FILE)
     (tmp_path / ".env.production").chmod(0o640)
-    return Project(tmp_path, "circuit-sage", ["docker-compose.prod.yml"], ".env.production", SOCKET, 5)
+    return Project(tmp_path, "circuit-sage", ["docker-compose.prod.yml"], ".env.production", engine.server.address, 5)
 
 
 def look(project: Project, lines: int = 1000, required: bool = True) -> dict[str, Any]:
@@ -153,7 +136,6 @@ def test_healthy(engine: Engine, project: Project) -> None:
     described = observed["env_file"]
     assert (described["mode"], described["missing"], described["copies"]) == ("0640", [], [".env.production.bak"])
     assert described["variables"] == ["JWT_SECRET", "POSTGRES_PASSWORD"]
-    assert all(stream.closed for stream in engine.streams)
 
 
 def test_no_secret_leaves(engine: Engine, project: Project) -> None:
@@ -221,7 +203,7 @@ def test_a_service_that_compose_does_not_know(engine: Engine, project: Project, 
 
 
 def test_a_container_that_has_just_gone(engine: Engine, project: Project) -> None:
-    del engine.inspected[engine.id_of("backend")]
+    engine.remove("backend")
     observed = look(project)
     backend = observed["services"]["backend"]
     assert (backend["state"], backend["present"], backend["log"]) == ("missing", False, None)
@@ -247,23 +229,40 @@ def test_an_unknown_project_is_refused(engine: Engine, project: Project) -> None
         look(project)
 
 
-def test_an_engine_that_is_down_is_an_observation(monkeypatch: pytest.MonkeyPatch, project: Project) -> None:
-    def down(_host: str, _timeout: int) -> None:
-        raise EngineUnreachable("down")
-
-    monkeypatch.setattr(docker_engine, "open_engine", down)
-    observed = look(project)
-    assert observed["engine"] == {"reachable": False, "version": None, "api_version": None, "error": "down"}
+def test_an_engine_that_is_down_is_an_observation(project: Project) -> None:
+    observed = look(project._replace(docker_host="unix:///none"))
+    down = "there is no Docker socket at unix:///none; start the service `docker`, or set docker_host"
+    assert observed["engine"] == {"reachable": False, "version": None, "api_version": None, "error": down}
     assert (observed["services"], observed["volumes"], observed["project"]["containers"]) == (None, None, None)
-    assert observed["unknown"]["services"] == "down"
+    assert observed["unknown"]["services"] == down
 
 
-def test_an_engine_that_goes_down_meanwhile(engine: Engine, monkeypatch: pytest.MonkeyPatch, project: Project) -> None:
-    def gone(**_asked: Any) -> None:
-        raise requests.exceptions.ReadTimeout
+def test_an_engine_that_hangs_is_an_observation(engine: Engine, project: Project) -> None:
+    over = threading.Event()
 
-    monkeypatch.setattr(engine, "containers", gone)
-    assert "does not answer in time" in look(project)["engine"]["error"]
+    def hang(_given: dict[str, str], _body: Any) -> tuple[int, Any]:
+        over.wait(5)
+        return 200, {}
+
+    engine.server.answers["GET /version"] = hang
+    try:
+        assert "does not answer in time" in look(project._replace(docker_timeout=1))["engine"]["error"]
+    finally:
+        over.set()
+
+
+def test_an_engine_that_cannot_say_what_it_has_is_an_observation(engine: Engine, project: Project) -> None:
+    engine.server.answers["GET /containers/json"] = (500, {"message": "layer does not exist"})
+    assert "layer does not exist" in look(project)["engine"]["error"]
+
+
+def test_no_right_to_use_the_engine_is_a_failure(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*_given: Any) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("http.client.HTTPConnection.request", forbidden)
+    with pytest.raises(EngineForbidden, match="no right to use the Docker engine"):
+        look(project)
 
 
 def test_a_log_with_too_many_bytes_is_read_again_and_shorter(engine: Engine, project: Project) -> None:
@@ -273,19 +272,23 @@ def test_a_log_with_too_many_bytes_is_read_again_and_shorter(engine: Engine, pro
 
 
 def test_a_log_that_stays_too_big_is_unknown(engine: Engine, project: Project) -> None:
-    engine.log = lambda _tail: [b"x" * 5_000_000]
+    engine.log = lambda _tail: [b"x" * 500_000] * 10
     observed = look(project)
     assert observed["services"]["backend"]["log"] is None
     assert "could not be read: the log holds more than" in observed["unknown"]["services.backend.log"]
 
 
 def test_a_log_driver_that_cannot_be_read(engine: Engine, project: Project) -> None:
-    def refused(_tail: int) -> list[bytes]:
-        raise docker.errors.APIError("500", explanation="configured logging driver does not support reading")
-
-    engine.log = refused
+    engine.refuse_log("backend", 500, "configured logging driver does not support reading")
     observed = look(project)
-    assert observed["unknown"]["services.backend.log"].endswith("configured logging driver does not support reading")
+    assert observed["unknown"]["services.backend.log"] == "the log could not be read: configured logging driver does not support reading"
+
+
+def test_a_log_whose_container_has_just_gone(engine: Engine, project: Project) -> None:
+    engine.refuse_log("backend", 404, "No such container: backend")
+    observed = look(project)
+    assert observed["services"]["backend"]["state"] == "running"
+    assert "could not be read: the container has just been removed" in observed["unknown"]["services.backend.log"]
 
 
 def test_a_container_with_a_terminal(engine: Engine, project: Project) -> None:
@@ -329,18 +332,13 @@ def test_files_that_cannot_be_read(project: Project, monkeypatch: pytest.MonkeyP
         look(project)
 
 
-def test_a_compose_file_elsewhere(engine: Engine, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_compose_file_elsewhere(project: Project) -> None:
     with pytest.raises(IncidentError, match=r"there is no compose file .*were started from /opt/circuit-sage\)"):
         look(project._replace(src=project.src / "other"))
     with pytest.raises(IncidentError, match=r"files to its name$"):
         look(project._replace(files=["compose.yml"], name="typo"))
-
-    def down(_host: str, _timeout: int) -> None:
-        raise EngineUnreachable("down")
-
-    monkeypatch.setattr(docker_engine, "open_engine", down)
     with pytest.raises(IncidentError, match=r"files to its name$"):
-        look(project._replace(files=["compose.yml"]))
+        look(project._replace(files=["compose.yml"], docker_host="unix:///none"))
 
 
 def test_an_owner_without_a_name(engine: Engine, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from engine_server import EngineServer
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.password_login import ACCEPTED, REJECTED, Login
@@ -123,6 +124,12 @@ def test_only_a_password_of_the_database_is_tried_on_it(folder: Path, options: d
     assert tried == []
     assert (folder / ".env.production").read_bytes() == WRONG + b"\r\nJWT_SECRET='a $b'"
     assert not (folder / "before").exists()
+
+
+def test_the_value_may_be_that_of_a_container(folder: Path, options: dict[str, Any], tried: list[str], engine: EngineServer) -> None:
+    engine.containers("sage", backend={"Config": {"Env": ["DB_PASSWORD=r1ght-value"]}})
+    assert env_file_restore.restore({**options, "source": "container:backend", "docker_host": engine.address}, check_mode=False)["changed"]
+    assert (folder / ".env.production").read_bytes() == RIGHT
 
 
 def test_the_env_file_itself_needs_no_change(options: dict[str, Any], tried: list[str]) -> None:

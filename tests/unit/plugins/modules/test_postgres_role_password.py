@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from engine_server import EngineServer
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.password_login import ACCEPTED, FAILED, REJECTED, Login
@@ -18,7 +18,6 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils.scr
 from ansible_collections.circuit_sage.incident_response.plugins.modules import postgres_role_password
 
 PASSWORD = "r3corded-value"
-LABELS = {"com.docker.compose.project": "sage", "com.docker.compose.service": "postgres"}
 
 
 class Stack:
@@ -29,23 +28,19 @@ class Stack:
         self.expired = False
         self.outage: Login | None = None
         self.sql: list[str] = []
-        self.api = SimpleNamespace(containers=lambda **_options: [{"Id": "1", "Names": ["/sage-db"], "Created": 1, "Labels": LABELS}])
 
     def log_in(self, _server: Any, password: str) -> Login:
         if self.outage:
             return self.outage
         return Login(ACCEPTED) if verifies(password, self.stored) else Login(REJECTED, "password authentication failed")
 
-    def run_psql(self, _client: Any, container: str, user: str, database: str, sql: str, _timeout: int) -> str:
-        assert (container, user, database) == ("sage-db", "owner", "postgres")
+    def run_psql(self, _engine: Any, container: str, user: str, database: str, sql: str, _timeout: int) -> str:
+        assert (container, user, database) == ("sage-postgres", "owner", "postgres")
         self.sql.append(sql)
         if "ALTER ROLE" in sql:
             self.stored = sql.rpartition("E'")[2].removesuffix("';")
             return ""
         return json.dumps({"can_login": True, "expired": self.expired, "valid_until": "2020-01-01", "stored": self.stored})
-
-    def close(self) -> None:
-        """The engine's client is closed after use."""
 
 
 @pytest.fixture
@@ -53,18 +48,18 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Stack:
     made = Stack()
     monkeypatch.setattr(postgres_role_password, "log_in", made.log_in)
     monkeypatch.setattr(postgres_role_password, "run_psql", made.run_psql)
-    monkeypatch.setattr(postgres_role_password, "open_engine", lambda _host, _timeout: made)
     return made
 
 
 @pytest.fixture
-def options(tmp_path: Path) -> dict[str, Any]:
+def options(tmp_path: Path, engine: EngineServer) -> dict[str, Any]:
+    engine.containers("sage", postgres={"Config": {"Env": [f"POSTGRES_PASSWORD={PASSWORD}"]}})
     (tmp_path / ".env.production").write_text(f"POSTGRES_USER=owner\nPOSTGRES_PASSWORD={PASSWORD}\n", encoding="utf-8")
     return {
         "project_src": str(tmp_path),
         "project_name": "sage",
         "env_file": ".env.production",
-        "docker_host": "unix:///none",
+        "docker_host": engine.address,
         "docker_timeout": 1,
         "login_host": "127.0.0.1",
         "login_port": 1,
@@ -124,6 +119,10 @@ def test_a_change_that_is_not_proven_fails_and_is_told(stack: Stack, options: di
     with pytest.raises(IncidentError, match=r"has the password of the env file now, but the login at 127\.0\.0\.1:1 still fails"):
         postgres_role_password.give(options, False, result)
     assert (result["changed"], result["proven"]) == (True, False)
+
+
+def test_the_password_may_be_that_of_a_container(stack: Stack, options: dict[str, Any]) -> None:
+    assert give({**options, "source": "container:postgres"})["proven"]
 
 
 def test_a_stack_without_the_database_is_refused(stack: Stack, options: dict[str, Any]) -> None:

@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from engine_server import Content, EngineServer
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.sessions import IDLE_STATES
@@ -26,13 +26,9 @@ class Stack:
         self.found = True
         self.there = True
         self.asked: list[tuple[str, str, str]] = []
-        self.api = SimpleNamespace(containers=lambda **_options: self.found * [self.container()])
 
-    def container(self) -> dict[str, Any]:
-        return {"Id": "1", "Names": ["/sage-db"], "Created": 1, "State": self.state, "Labels": LABELS}
-
-    def close(self) -> None:
-        """The engine's client is closed after use."""
+    def containers(self, _given: dict[str, str], _body: Any) -> tuple[int, Content]:
+        return 200, self.found * [{"Id": "1", "Names": ["/sage-db"], "Created": 1, "State": self.state, "Labels": LABELS}]
 
     def ask(self, user: str, database: str, sql: str, _timeout: int) -> dict[str, Any]:
         self.asked.append((user, database, sql))
@@ -54,26 +50,26 @@ class Stack:
 
 
 @pytest.fixture
-def stack(monkeypatch: pytest.MonkeyPatch) -> Stack:
+def stack(monkeypatch: pytest.MonkeyPatch, engine: EngineServer) -> Stack:
     made = Stack()
+    engine.answers["GET /containers/json"] = made.containers
 
-    def container(_client: Any, _docker_host: str, identity: str) -> Stack:
+    def container(_engine: Any, identity: str) -> Stack:
         assert identity == "sage-db"
         return made
 
-    monkeypatch.setattr(postgres_session, "open_engine", lambda _host, _timeout: made)
     monkeypatch.setattr(postgres_session, "DatabaseContainer", container)
     return made
 
 
 @pytest.fixture
-def options(tmp_path: Path) -> dict[str, Any]:
+def options(tmp_path: Path, engine: EngineServer) -> dict[str, Any]:
     (tmp_path / ".env.production").write_text("POSTGRES_USER=owner\nPOSTGRES_PASSWORD=x\n", encoding="utf-8")
     return {
         "project_src": str(tmp_path),
         "project_name": "sage",
         "env_file": ".env.production",
-        "docker_host": "unix:///none",
+        "docker_host": engine.address,
         "docker_timeout": 1,
         "login_user": "application",
         "login_db": None,
