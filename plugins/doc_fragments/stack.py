@@ -34,7 +34,7 @@ options:
     default: .env.production
   docker_host:
     description:
-      - The address of the Docker engine.
+      - The address of the Docker engine, C(unix://PATH) or C(tcp://HOST:PORT). It is asked by plain HTTP, so C(ssh://) and TLS are refused.
     type: str
     default: unix:///var/run/docker.sock
   docker_timeout:
@@ -42,6 +42,4 @@ options:
       - How many seconds one question to the Docker engine or to Docker Compose may take.
     type: int
     default: 10
-requirements:
-  - The Docker SDK for Python (C(docker)), version 5 or later
 """
