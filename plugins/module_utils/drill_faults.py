@@ -206,8 +206,7 @@ def watchdog(names: Mapping, revert: str, seconds: int) -> str:
     inner = script(names, revert)
     return script(
         names,
-        'touch "$STATE/armed"\n'
-        f"setsid bash -c {shlex.quote(_WATCHDOG)} {shlex.quote(inner)} {seconds} >/dev/null 2>&1 </dev/null &\n",
+        f'touch "$STATE/armed"\nsetsid bash -c {shlex.quote(_WATCHDOG)} {shlex.quote(inner)} {seconds} >/dev/null 2>&1 </dev/null &\n',
     )
 
 
