@@ -15,6 +15,7 @@ from pathlib import Path
 from .errors import IncidentError
 
 FOLDER = Path(__file__).resolve().parents[2] / "extensions" / "drill" / "faults"
+PRELUDE = FOLDER.parent / "prelude.sh"
 REQUIRED = ("id", "incident", "title", "inject", "symptom", "revert", "expect")
 OPTIONAL = ("needs",)
 OUTCOMES = ("resolved", "escalated", "healthy")
@@ -22,28 +23,6 @@ OUTCOMES = ("resolved", "escalated", "healthy")
 HEALTHY_ID = "healthy_"
 
 Mapping = dict[str, t.Any]
-
-# What a fault may use: names of containers and addresses, `compose`, `env_value NAME`, `admin_sql` (psql over the container's local
-# socket to the database postgres), `login` (psql over TCP with the application's password), `health` (HTTP status of the backend).
-# No pipefail: a symptom looks for the words of a command that fails.
-PRELUDE = r"""
-set -eu
-compose() {
-  local files=() file
-  for file in $COMPOSE_FILES; do files+=(-f "$STACK/$file"); done
-  docker compose --env-file "$ENV_FILE" -p "$PROJECT" "${files[@]}" "$@"
-}
-env_value() { sed -n "s/^$1=//p" "$ENV_FILE" | tail -n 1; }
-admin_sql() { docker exec -i "$POSTGRES" psql -X -q -A -t -v ON_ERROR_STOP=1 -U "$DB_USER" -d "${1:-postgres}"; }
-login() {
-  docker exec -i -e PGPASSWORD "$POSTGRES" sh -c 'exec psql -X -q -A -t -v ON_ERROR_STOP=1 -h "$(hostname)" "$0" "$1"' "$DB_NAME" "$DB_USER"
-}
-health() { curl -s -o /dev/null --max-time 3 -w '%{http_code}' "$BACKEND_URL/health" || true; }
-DB_USER=$(env_value POSTGRES_USER)
-DB_NAME=$(env_value POSTGRES_DB)
-PGPASSWORD=$(env_value POSTGRES_PASSWORD)
-export PGPASSWORD
-"""
 
 # Succeeds while the service is healthy.
 HEALTHY = 'test "$(health)" = 200 && echo "SELECT 1" | login >/dev/null'
@@ -157,7 +136,8 @@ def environment(observations: Mapping, settings: Mapping) -> dict[str, str]:
     if port is None:
         raise IncidentError("the backend publishes no port, so that a drill cannot look at its health; publish it on 127.0.0.1")
     src = observations["stack"]["project"]["src"]
-    address = next((network["address"] for network in postgres["networks_expected"] or [] if network["address"]), "")
+    edge = services.get("edge") or {}
+    ports = {one["container_port"]: one["host_port"] for one in edge.get("ports") or []}
     names = {
         "PROJECT": settings["project_name"],
         "STACK": src,
@@ -165,7 +145,10 @@ def environment(observations: Mapping, settings: Mapping) -> dict[str, str]:
         "ENV_FILE": observations["stack"]["env_file"]["path"],
         "STATE": f"/tmp/circuit-sage-drill-{settings['project_name']}",  # noqa: S108 - made with mode 0700 by the one who drills
         "NETWORK": backend["networks"][0]["name"],
-        "POSTGRES_ADDRESS": address,
+        "POSTGRES_ADDRESS": _fixed_address(postgres),
+        "BACKEND_ADDRESS": _fixed_address(backend),
+        # Where nginx is on the host itself, as in production, its own name is asked.
+        "EDGE_URL": f"https://localhost:{ports['443/tcp']}" if ports.get("443/tcp") else "https://localhost",
         "BACKEND_URL": f"http://{port['host_address'] or '127.0.0.1'}:{port['host_port']}",
     }
     for variable, service in (("POSTGRES", "postgres"), ("BACKEND", "backend"), ("FRONTEND", "frontend"), ("EDGE", "edge")):
@@ -173,10 +156,20 @@ def environment(observations: Mapping, settings: Mapping) -> dict[str, str]:
     return names
 
 
+def _fixed_address(service: Mapping) -> str:
+    """The address that the compose file gives a service, empty where it gives none."""
+    return next((network["address"] for network in service["networks_expected"] or [] if network["address"]), "")
+
+
+def prelude() -> str:
+    """What goes before each part of a fault: the functions that faults use."""
+    return PRELUDE.read_text(encoding="utf-8")
+
+
 def script(names: Mapping, part: str) -> str:
     """A part of a fault as a script for bash."""
     exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in names.items())
-    return f'{exports}{PRELUDE}mkdir -m 0700 -p "$STATE"\n{part}'
+    return f'{exports}{prelude()}mkdir -m 0700 -p "$STATE"\n{part}'
 
 
 # $0 is the script that takes the fault back, $1 the seconds.

@@ -1,0 +1,80 @@
+# shellcheck shell=bash
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# What goes before each shell part of a fault. It runs under bash with the names of containers, files and addresses in its environment:
+# PROJECT, STACK, COMPOSE_FILES, ENV_FILE, STATE (a folder for what a fault has to remember), POSTGRES, BACKEND, FRONTEND, EDGE (containers),
+# NETWORK, POSTGRES_ADDRESS, BACKEND_ADDRESS, BACKEND_URL, EDGE_URL.
+# What a fault may use: names of containers and addresses, `compose`, `env_value NAME`, `admin_sql` (psql over the container's local
+# socket to the database postgres), `login` (psql over TCP with the application's password), `health` (HTTP status of the backend), `page`
+# (HTTP status of the page through nginx, 000 without an answer), `edge` (a command in the edge's container),
+# `maintenance true|false`, `new_certificate NAME DAYS` (as certbot lays it out: `live` leads into the archive, whose first number is the
+# pair that was served until now, and the second the new one), `old_certificate` (takes that back and has nginx serve it), `bad_release`
+# (deploys an image of the project's own repository whose API answers 500), `no_release` (takes that back).
+# No pipefail: a symptom looks for the words of a command that fails.
+set -eu
+compose() {
+  local files=() file
+  for file in $COMPOSE_FILES; do files+=(-f "$STACK/$file"); done
+  docker compose --env-file "$ENV_FILE" -p "$PROJECT" "${files[@]}" "$@"
+}
+env_value() { sed -n "s/^$1=//p" "$ENV_FILE" | tail -n 1; }
+admin_sql() { docker exec -i "$POSTGRES" psql -X -q -A -t -v ON_ERROR_STOP=1 -U "$DB_USER" -d "${1:-postgres}"; }
+login() {
+  docker exec -i -e PGPASSWORD "$POSTGRES" sh -c 'exec psql -X -q -A -t -v ON_ERROR_STOP=1 -h "$(hostname)" "$0" "$1"' "$DB_NAME" "$DB_USER"
+}
+health() { curl -s -o /dev/null --max-time 3 -w '%{http_code}' "$BACKEND_URL/health" || true; }
+page() { curl -s -k -o /dev/null --max-time 3 -w '%{http_code}' "$EDGE_URL/" || true; }
+maintenance() {
+  echo "UPDATE system_settings SET value = '{\"enabled\": $1}', updated_by = NULL, updated_at = now() WHERE key = 'maintenance_mode'" |
+    admin_sql "$DB_NAME"
+}
+new_certificate() {
+  # shellcheck disable=SC2016 # for the shell in the container
+  edge sh -c '
+    cd /etc/letsencrypt
+    mkdir -p archive/circuit-sage
+    for file in fullchain privkey; do mv live/circuit-sage/$file.pem archive/circuit-sage/${file}1.pem; done
+    cd archive/circuit-sage
+    umask 077
+    openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/CN=$0" -keyout privkey2.pem -out request
+    printf "subjectAltName=DNS:$0" >names
+    openssl x509 -req -in request -signkey privkey2.pem -days "$1" -extfile names -out fullchain2.pem
+    rm request names
+    for file in fullchain privkey; do ln -s ../../archive/circuit-sage/${file}2.pem ../../live/circuit-sage/$file.pem; done' "$@"
+}
+old_certificate() {
+  # shellcheck disable=SC2016 # for the shell in the container
+  edge sh -c '
+    cd /etc/letsencrypt
+    for file in fullchain privkey; do
+      if [ -e archive/circuit-sage/${file}1.pem ]; then
+        rm -f live/circuit-sage/$file.pem
+        mv archive/circuit-sage/${file}1.pem live/circuit-sage/$file.pem
+      fi
+    done
+    rm -rf archive live/circuit-sage/*~
+    if service nginx status; then service nginx reload; else service nginx start; fi'
+}
+bad_release() {
+  printf '%s\n' 'FROM circuit-sage-sandbox/backend:1' 'USER root' \
+    'WORKDIR /app' \
+    'RUN sed -i "s/    rows = service.pool.query(.SELECT value FROM/    raise RuntimeError(\x27failing release\x27)\n&/" maintenance.py' \
+    "USER $(docker inspect -f '{{.Config.User}}' circuit-sage-sandbox/backend:1)" |
+    docker build -q -t "$PROJECT/backend:1" -
+  echo "SANDBOX_BACKEND_IMAGE=$PROJECT/backend:1" >>"$ENV_FILE"
+  compose up -d --no-deps --no-build backend
+}
+no_release() {
+  sed -i '/^SANDBOX_BACKEND_IMAGE=/d' "$ENV_FILE"
+  compose up -d --no-deps --no-build backend
+  docker images -q "$PROJECT/backend" | sort -u | xargs -r docker inspect -f '{{range .RepoTags}}{{println .}}{{end}}' |
+    { grep "^$PROJECT/backend:" || true; } | xargs -r docker rmi
+}
+api() { curl -s -o /dev/null --max-time 3 -w '%{http_code}' "$BACKEND_URL/api/subscriptions" || true; }
+edge() { docker exec -i "$EDGE" "$@"; }
+DB_USER=$(env_value POSTGRES_USER)
+DB_NAME=$(env_value POSTGRES_DB)
+PGPASSWORD=$(env_value POSTGRES_PASSWORD)
+export PGPASSWORD
