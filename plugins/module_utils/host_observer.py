@@ -147,6 +147,12 @@ def _memory(host: Host) -> dict[str, Any]:
     }
 
 
+def _processors(load: Sequence[float]) -> dict[str, Any]:
+    """The processors, and how many processes wanted one of them on average."""
+    cores = os.cpu_count() or 1
+    return {"cores": cores, "load": list(load) or None, "load_per_core": round(load[0] / cores, 2) if load else None}
+
+
 def describe_disk(path: str, holds: str) -> dict[str, Any] | None:
     """The file system that a folder is on; null when there is no such folder."""
     try:
@@ -225,7 +231,7 @@ class HostObserver:
         load = (_text(self._host.proc / "loadavg") or "").split()
         return {
             "memory": memory,
-            "cpu": {"cores": os.cpu_count(), "load": [float(value) for value in load[:3]] or None},
+            "cpu": _processors([float(value) for value in load[:3]]),
             "disks": describe_disks({"root": "/", "docker": self._docker_root, "project": str(self._options["project_src"])}),
             "processes": [self._describe(pid) for pid in self._greatest(self._last.stats)],
             "ports": ports,

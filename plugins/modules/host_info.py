@@ -47,7 +47,7 @@ host:
         - C(total_bytes), C(available_bytes), C(available_share), C(cache_bytes), C(swap_total_bytes), C(swap_free_bytes), and C(pressure),
           the percentage of time in which some or all processes waited for memory; null where the kernel does not tell.
       type: dict
-    cpu: {description: C(cores) and the C(load) of the last 1, 5 and 15 minutes., type: dict}
+    cpu: {description: "C(cores), the C(load) of the last 1, 5 and 15 minutes, and C(load_per_core) of the last minute.", type: dict}
     disks:
       description:
         - The file systems that hold the root, Docker's folder and the project, each once, C(holds) says which; C(total_bytes),

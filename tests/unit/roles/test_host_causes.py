@@ -69,6 +69,7 @@ NEAR_MISSES = {
     "an OOM kill is not the runtime's own limit": recorded("heap_limit", stack__services__backend__oom_killed=True),
     "a backend that is on its way up is busy too": processes("backend_hung", True, age_seconds=3),
     "a backend that waits is idle": processes("backend_hung", True, cores=0.02),
+    "a backend that works a little on an idle host": processes("backend_hung", True, cores=0.2),
     "a busy backend that answers does not hang": recorded("backend_hung", edge__answers=True),
     "a backend whose database works for it is not what hangs": recorded(
         "backend_hung", postgres__activity={"holders": [{"service": "backend", "state": "active", "count": 3}]}
@@ -110,6 +111,12 @@ def test_a_process_of_a_container_is_no_hog_of_the_host() -> None:
     for process in observations["host"]["processes"]:
         process["container"] = "another-stack"
     assert found(observations) == []
+
+
+def test_a_loop_gets_less_than_a_core_where_many_want_one() -> None:
+    observations = processes("backend_hung", True, cores=0.15)
+    observations["host"]["cpu"]["load_per_core"] = 6.0
+    assert found(observations) == ["backend_hung"]
 
 
 def test_files_that_were_read_are_no_leak_even_where_they_fill_the_limit() -> None:

@@ -108,6 +108,7 @@ def test_the_host(kernel: Kernel) -> None:
     assert found["memory"]["available_share"] == 0.75
     assert found["memory"]["pressure"]["some_avg60"] == 1
     assert found["cpu"]["load"] == [0.5, 0.25, 0.1]
+    assert found["cpu"]["load_per_core"] == pytest.approx(0.5 / found["cpu"]["cores"], abs=0.01)
     (disk,) = found["disks"]
     assert disk["holds"] == ["root", "docker", "project"]
     assert 0 <= disk["free_share"] <= 1
