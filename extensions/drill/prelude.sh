@@ -70,7 +70,7 @@ no_release() {
   sed -i '/^SANDBOX_BACKEND_IMAGE=/d' "$ENV_FILE"
   compose up -d --no-deps --no-build backend
   docker images -q "$PROJECT/backend" | sort -u | xargs -r docker inspect -f '{{range .RepoTags}}{{println .}}{{end}}' |
-    { grep "^$PROJECT/backend:" || true; } | xargs -r docker rmi
+    { grep "^$PROJECT/backend:" || true; } | xargs -r docker rmi -f
 }
 api() { curl -s -o /dev/null --max-time 3 -w '%{http_code}' "$BACKEND_URL/api/subscriptions" || true; }
 edge() { docker exec -i "$EDGE" "$@"; }
