@@ -41,6 +41,7 @@ PATTERNS = {
     "shutting_down": r"the database system is shutting down",
     "ready": r"database system is ready to accept connections",
     "crash_recovery": r"database system was not properly shut down|was terminated by signal 9",
+    "child_killed": r"process \(PID \d+\) was terminated by signal 9",
     "disk_full": r"No space left on device",
     "version_mismatch": r"incompatible with server",
     "data_directory_permissions": r"data directory .{1,400} has invalid permissions",

@@ -185,13 +185,26 @@ def seen(observations: Mapping) -> str:
     return "; ".join(parts)
 
 
+def _data_volume(facts: Mapping) -> str | None:
+    """The volume in which PostgreSQL keeps its data."""
+    mounts = ((facts.get("stack") or {}).get("services") or {}).get("postgres", {}).get("mounts") or []
+    return next((mount["name"] for mount in mounts if mount["type"] == "volume"), None)
+
+
+def _came_back(before: Mapping, after: Mapping) -> bool:
+    """Whether PostgreSQL has a volume again that lay unused before: then the other cluster is the one that was missed."""
+    volume = _data_volume(after)
+    unused = ((before.get("stack") or {}).get("volumes") or {}).get(volume, {}).get("used_by") == []
+    return unused and volume != _data_volume(before)
+
+
 def preserved(before: Mapping | None, after: Mapping) -> list[str]:
     """Return what was there *before* and is not there *after*: the loss that no remedy may cause. Unknown before: nothing to compare."""
     lost = []
     earlier, later = plain(before or {}).get("postgres") or {}, plain(after)["postgres"]
     old_system = (earlier.get("server") or {}).get("system_identifier")
     new_system = (later.get("server") or {}).get("system_identifier")
-    if old_system and new_system and old_system != new_system:
+    if old_system and new_system and old_system != new_system and not _came_back(plain(before or {}), plain(after)):
         lost.append(f"this is another database cluster: system identifier {old_system} became {new_system}")
     for table, count in (earlier.get("content") or {}).items():
         now = (later.get("content") or {}).get(table)

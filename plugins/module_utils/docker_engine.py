@@ -209,6 +209,12 @@ class DockerEngine:
         with self._connected() as connection, ask(connection, "GET", path) as response:
             yield from frames(io.BufferedReader(response, 65536), terminal)
 
+    def archive(self, container: str, path: str, most_bytes: int) -> bytes:
+        """The beginning of the archive of a path in a container, which need not run."""
+        wanted = f"{path_of(container)}/archive?{urlencode({'path': path})}"
+        with self._connected() as connection, ask(connection, "GET", wanted) as response:
+            return response.read(most_bytes)
+
     def file(self, container: str, path: str) -> bytes:
         """What is in a file of a container, which need not run."""
         wanted = f"{path_of(container)}/archive?{urlencode({'path': path})}"

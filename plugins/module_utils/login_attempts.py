@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from . import database_login, postgres_catalog, postgres_errors
 from .docker_engine import ContainerGone, DockerEngine
-from .errors import EngineUnreachable
+from .errors import EngineUnreachable, IncidentError
 from .password_login import Server
 from .postgres_errors import Answer
 from .recorded_passwords import BACKEND, CONTAINER, ENV_FILE, Candidate
@@ -83,6 +83,22 @@ class Logins:
         refused = [made.candidate for made in self.attempts if made.answer.kind in postgres_errors.ONE_DATABASE]
         if self.session is None and refused:
             self._keep(self._open(refused[0], MAINTENANCE_DATABASE, postgres_catalog.READ_SETTINGS), MAINTENANCE_DATABASE)
+
+    def tables_of(self, database: str, user: str) -> list[dict[str, Any]] | None:
+        """The tables of another database of the server, as whoever was let in so far."""
+        able = [made.candidate for made in self.attempts if made.answer.password_taken]
+        if not able:
+            return None
+        session = self._open(able[0], database, postgres_catalog.READ_SETTINGS)
+        try:
+            if session.answer.kind != postgres_errors.OK:
+                return None
+            found: list[dict[str, Any]] = session.ask(postgres_catalog.tables_sql(user))["tables"]
+            return found
+        except IncidentError:
+            return None
+        finally:
+            session.close()
 
     def write(self, user: str, database: str) -> database_login.Write | None:
         """A write in a new session, as the application; None when no login as the application works."""

@@ -36,6 +36,11 @@ READ_SETTINGS = {
 OWNED_SECONDS = 4 * 3600
 
 NEWEST_MIGRATIONS = 20
+
+# Seconds after which a statement at work is described.
+LONG_STATEMENT_SECONDS = 1
+MOST_TABLES = 200
+
 CONTENT_TABLES = ("companies", "locations", "subscriptions", "subscription_payments", "users")
 
 _STAMP = "to_char({0} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
@@ -49,6 +54,7 @@ def read_settings_sql() -> str:
 
 def catalog_sql(user: str, database: str) -> str:
     """The question about server, role, databases, sessions and locks."""
+    long = f"(state = 'active' AND clock_timestamp() - query_start > interval '{LONG_STATEMENT_SECONDS} s')"
     # pg_blocking_pids stops the lock manager for a moment: it is asked only for sessions that wait for a lock.
     return f"""
 WITH waits AS MATERIALIZED (
@@ -69,6 +75,7 @@ SELECT jsonb_build_object(
       'can_login', rolcanlogin, 'superuser', rolsuper, 'connection_limit', rolconnlimit,
       'valid_until', CASE WHEN isfinite(rolvaliduntil) THEN {_STAMP.format("rolvaliduntil")} END,
       'expired', coalesce(rolvaliduntil < now(), false)) FROM pg_roles WHERE rolname = {literal(user)}),
+  'superusers', (SELECT jsonb_agg(rolname ORDER BY rolname) FROM pg_roles WHERE rolsuper),
   'databases', (SELECT jsonb_agg(jsonb_build_object(
       'name', datname, 'size_bytes', pg_database_size(oid), 'allow_connections', datallowconn, 'connection_limit', datconnlimit)
       ORDER BY datname)
@@ -82,9 +89,11 @@ SELECT jsonb_build_object(
       'application', application_name, 'state', state,
       'state_seconds', extract(epoch FROM clock_timestamp() - state_change),
       'transaction_seconds', extract(epoch FROM clock_timestamp() - xact_start),
-      'query', CASE WHEN pid IN (SELECT pid FROM involved) THEN query END))
+      'query_seconds', CASE WHEN state = 'active' THEN extract(epoch FROM clock_timestamp() - query_start) END,
+      'wait', wait_event_type, 'writes', backend_xid IS NOT NULL,
+      'query', CASE WHEN pid IN (SELECT pid FROM involved) OR {long} THEN query END))
       FROM pg_stat_activity
-      WHERE (backend_type = 'client backend' OR pid IN (SELECT pid FROM involved))
+      WHERE (backend_type = 'client backend' OR pid IN (SELECT pid FROM involved) OR (backend_type <> 'parallel worker' AND {long}))
       AND pid <> pg_backend_pid() AND application_name NOT LIKE '{APPLICATION_NAME}%'),
   'waits', (SELECT jsonb_agg(jsonb_build_object('pid', pid, 'blocked_by', blocked_by)) FROM waits),
   'locks', (SELECT jsonb_agg(DISTINCT jsonb_build_object('pid', pid, 'relation', relname, 'granted', granted))
@@ -148,6 +157,54 @@ def describe_maintenance(row: Mapping[str, Any], now: datetime) -> dict[str, Any
         "changed_at": row.get("changed_at"),
         "seconds": row.get("seconds"),
     }
+
+
+def hba_sql() -> str:
+    """The question about the rules of pg_hba.conf as the file stands, which a reload would put into force; only a superuser may ask."""
+    return """
+SELECT jsonb_build_object('file', current_setting('hba_file'), 'rules', coalesce(jsonb_agg(jsonb_build_object(
+  'type', type, 'database', database, 'user', user_name, 'address', address, 'netmask', netmask,
+  'method', auth_method, 'error', error, 'text', concat_ws(' ', type, array_to_string(database, ','), array_to_string(user_name, ','),
+    address, netmask, auth_method)) ORDER BY line_number), '[]')) FROM pg_hba_file_rules;
+"""
+
+
+def tables_sql(user: str) -> str:
+    """The question about the tables of the schema public: nothing in it takes a lock on them.
+
+    A primary key keeps the name that it got with its table: it tells what a renamed table was called.
+    """
+    return f"""
+SELECT jsonb_build_object('tables', coalesce(jsonb_agg(jsonb_build_object(
+  'name', relname, 'key', conname, 'may_read', readable, 'may_write', writable, 'rows', rows, 'seq_scans', seq_scan,
+  'idx_scans', idx_scan) ORDER BY relname), '[]'))
+FROM (SELECT pg_class.relname, conname, greatest(n_live_tup, reltuples)::bigint AS rows, seq_scan, idx_scan,
+    has_table_privilege({literal(user)}, pg_class.oid, 'SELECT') AS readable,
+    has_table_privilege({literal(user)}, pg_class.oid, 'INSERT') AS writable
+  FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace AND nspname = 'public'
+  LEFT JOIN pg_constraint ON conrelid = pg_class.oid AND contype = 'p'
+  LEFT JOIN pg_stat_all_tables ON relid = pg_class.oid
+  WHERE relkind IN ('r', 'p') ORDER BY pg_class.relname LIMIT {MOST_TABLES}) AS found;
+"""  # noqa: S608 # the name comes in through literal()
+
+
+def ping_sql() -> str:
+    """A question that costs nothing; it answers how long the server itself took, in milliseconds."""
+    return "SELECT jsonb_build_object('server_ms', 1000 * extract(epoch FROM clock_timestamp() - statement_timestamp()));\n"
+
+
+def split_tables(rows: Sequence[Mapping[str, Any]]) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
+    """Of each table what stays as it is, by name, and how it is used, which changes all the time."""
+    stays = {row["name"]: {key: row[key] for key in ("key", "may_read", "may_write")} for row in rows}
+    return stays, [{key: row[key] for key in ("name", "rows", "seq_scans", "idx_scans")} for row in rows]
+
+
+def missing_tables(tables: Mapping[str, Mapping[str, Any]] | None) -> list[dict[str, str | None]] | None:
+    """The tables that the application cannot do without and that are not there, each with the table that has its primary key."""
+    if tables is None:
+        return None
+    keys = {one["key"]: name for name, one in tables.items() if one["key"]}
+    return [{"name": name, "renamed_to": keys.get(f"{name}_pkey")} for name in CONTENT_TABLES if name not in tables]
 
 
 def write_settings_sql() -> str:

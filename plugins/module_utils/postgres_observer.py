@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from . import database_login, postgres_catalog, postgres_errors, sessions, stack
+from . import database_login, postgres_catalog, postgres_details, postgres_errors, sessions, stack
 from .container_command import CommandRunner
 from .container_log import to_lines
 from .database_container import DEFAULT_DATA_DIRECTORY, DatabaseContainer
@@ -67,6 +68,10 @@ class Catalog:
     maintenance: dict[str, Any] | None = None
     maintenance_reason: str = ""
     migrations: list[dict[str, Any]] | None = None
+    hba: dict[str, Any] | None = None
+    tables: list[dict[str, Any]] | None = None
+    # Why one of these two is missing.
+    unknown: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -75,6 +80,7 @@ class Processes:
 
     sessions: list[dict[str, Any]] | None = None
     identifier: str | None = None
+    data_directory: dict[str, Any] | None = None
     reasons: dict[str, str] = field(default_factory=dict)
 
 
@@ -107,7 +113,9 @@ def catalog_over_tcp(logins: Logins, user: str, database: str) -> Catalog:
     try:
         catalog.found = session.ask(postgres_catalog.catalog_sql(user, database))
         catalog.via = "tcp"
+        catalog.hba = postgres_details.hba(session.ask, catalog.unknown)
         if logins.session_database == database:
+            catalog.tables = postgres_details.tables(session.ask, user, catalog.unknown)
             catalog.content, catalog.content_reason = _content(lambda: session.ask(postgres_catalog.content_sql()))
             catalog.maintenance, catalog.maintenance_reason = _maintenance(lambda: session.ask(postgres_catalog.maintenance_sql()))
             with contextlib.suppress(IncidentError):
@@ -150,10 +158,14 @@ def catalog_in_container(
                 break
             continue
         catalog = Catalog("container", found)
+
+        def inside(sql: str, name: str = one) -> dict[str, Any]:
+            return container.ask(administrator, name, sql, seconds)
+
+        catalog.hba = postgres_details.hba(inside, catalog.unknown)
         if one == database:
-            catalog.content, catalog.content_reason = _content(
-                lambda: container.ask(administrator, database, postgres_catalog.content_sql(), seconds)
-            )
+            catalog.tables = postgres_details.tables(inside, user, catalog.unknown)
+            catalog.content, catalog.content_reason = _content(lambda: inside(postgres_catalog.content_sql()))
         return catalog
     return Catalog(reason=reasons[-1])
 
@@ -329,7 +341,7 @@ def _gather(scene: Scene, pattern: re.Pattern[str]) -> dict[str, Any]:
     catalog, processes = catalog_over_tcp(scene.logins, scene.user, scene.database), Processes()
     if catalog.found is None:
         catalog, processes = _without_tcp(scene, catalog)
-    parts = _from_catalog(scene, catalog.found) if catalog.found else _from_processes(scene, processes, catalog.reason)
+    parts = _from_catalog(scene, catalog) if catalog.found else _from_processes(scene, processes, catalog.reason)
     if catalog.content is None:
         scene.unknown["content"] = catalog.content_reason or catalog.reason or f"the database {scene.database} lets nobody in"
     if catalog.maintenance is None:
@@ -339,6 +351,9 @@ def _gather(scene: Scene, pattern: re.Pattern[str]) -> dict[str, Any]:
     write = scene.logins.write(scene.user, scene.database)
     if write is None:
         scene.unknown["write"] = "no login over TCP as the application works"
+    reached = not attempts or attempts[0]["class"] not in postgres_errors.NOT_REACHED
+    session = scene.logins.session
+    network = postgres_details.network(session.ask if session else None, reached, scene.containers.postgres, scene.unknown)
     environment = scene.environments[BACKEND]
     return {
         "via": catalog.via,
@@ -352,11 +367,35 @@ def _gather(scene: Scene, pattern: re.Pattern[str]) -> dict[str, Any]:
         },
         "password": _password(scene, pattern, parts["server"]["system_identifier"], catalog.reason),
         **parts,
+        **_details(scene, catalog, processes),
+        "network": network,
         "write": _write(write, scene.secrets),
         "content": catalog.content,
         "maintenance": catalog.maintenance,
         "migrations": catalog.migrations,
         "unknown": {name: str(scene.secrets.out_of(text)) for name, text in scene.unknown.items()},
+    }
+
+
+def _details(scene: Scene, catalog: Catalog, processes: Processes) -> dict[str, Any]:
+    """What is known beside the catalogue; what is not asked for in this state of things is null with the reason."""
+    reason = catalog.reason or f"the database {scene.database} lets nobody in"
+    scene.unknown.update(catalog.unknown)
+    parts = (("superusers", (catalog.found or {}).get("superusers")), ("hba", catalog.hba), ("tables", catalog.tables))
+    for name, value in parts:
+        if value is None:
+            scene.unknown.setdefault(name, reason)
+    tables, use = (None, None) if catalog.tables is None else postgres_catalog.split_tables(catalog.tables)
+    return {
+        "superusers": (catalog.found or {}).get("superusers"),
+        "hba": catalog.hba,
+        "tables": tables,
+        "table_use": use,
+        "missing_tables": postgres_catalog.missing_tables(tables),
+        "data_directory": processes.data_directory,
+        "data_space": postgres_details.data_space(
+            scene.containers.postgres, scene.environments[CONTAINER].get("PGDATA") or DEFAULT_DATA_DIRECTORY, scene.unknown
+        ),
     }
 
 
@@ -408,19 +447,41 @@ def _without_tcp(scene: Scene, catalog: Catalog) -> tuple[Catalog, Processes]:
             catalog.reason += f"; {inside.reason}"
         else:
             catalog.reason += f"; the container is {state}"
-        return catalog, read_processes(container, state, scene.environments[CONTAINER].get("PGDATA") or DEFAULT_DATA_DIRECTORY)
+        environment = scene.environments[CONTAINER]
+        path = environment.get("PGDATA") or DEFAULT_DATA_DIRECTORY
+        processes = read_processes(container, state, path)
+        processes.data_directory = postgres_details.data_directory(scene.engine, postgres["Id"], path, environment, scene.unknown)
+        return catalog, processes
     except EngineUnreachable as error:
         return catalog, Processes(reasons={"activity": str(error)})
 
 
-def _from_catalog(scene: Scene, found: Mapping[str, Any]) -> dict[str, Any]:
+def _neighbours(scene: Scene, database: dict[str, Any]) -> None:
+    """Where the application's database is missing: which of the others has its tables, and so may be it under another name."""
+    for one in database["neighbours"]:
+        one["application_tables"] = None
+        if not database["exists"] and one["allow_connections"] and one["name"] != MAINTENANCE_DATABASE:
+            rows = scene.logins.tables_of(one["name"], scene.user)
+            missing = None if rows is None else postgres_catalog.missing_tables(postgres_catalog.split_tables(rows)[0])
+            one["application_tables"] = None if missing is None else len(postgres_catalog.CONTENT_TABLES) - len(missing)
+
+
+def _from_catalog(scene: Scene, catalog: Catalog) -> dict[str, Any]:
+    found = catalog.found or {}
     addresses = sessions.owners(scene.containers.short, scene.containers.services)
     server = postgres_catalog.describe_server(found)
+    database = postgres_catalog.describe_database(scene.database, found)
+    _neighbours(scene, database)
+    postgres = scene.containers.postgres
+    used = postgres_details.process_usage(scene.engine, postgres["Id"] if postgres else None, found)
+    large = postgres_details.large_tables(catalog.tables)
     return {
         "server": server,
         "role": postgres_catalog.describe_role(scene.user, found),
-        "database": postgres_catalog.describe_database(scene.database, found),
-        "activity": sessions.activity(found["sessions"] or [], addresses, server["max_connections"]),
+        "database": database,
+        "activity": sessions.activity(found["sessions"] or [], addresses, server["max_connections"], used),
+        "active": sessions.active(found["sessions"] or [], addresses, used, large),
+        "cores": os.cpu_count(),
         "blockers": sessions.blockers(found, addresses),
     }
 
@@ -444,4 +505,13 @@ def _from_processes(scene: Scene, processes: Processes, reason: str) -> dict[str
             database.update(told[1])
             if made.answer.kind == postgres_errors.TOO_MANY_CONNECTIONS and made.answer.password_taken is None:
                 activity["slots_left"] = 0
-    return {"server": server, "role": role, "database": database, "activity": activity, "blockers": None}
+    scene.unknown.setdefault("active", reason)
+    return {
+        "server": server,
+        "role": role,
+        "database": database,
+        "activity": activity,
+        "active": None,
+        "cores": os.cpu_count(),
+        "blockers": None,
+    }

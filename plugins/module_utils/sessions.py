@@ -109,6 +109,10 @@ def from_title(process: Process | str) -> dict[str, Any] | None:
         # Anything else is the command at work: `SELECT`, `UPDATE waiting`, `authentication`.
         "state": activity if activity is None or activity in IDLE_STATES else "active",
         "state_seconds": None,
+        "query_seconds": None,
+        "wait": None,
+        "writes": None,
+        "query": None,
     }
 
 
@@ -132,7 +136,22 @@ def processes(data: bytes) -> list[Process]:
     return found
 
 
-def holders(sessions: Iterable[Mapping[str, Any]], addresses: Mapping[str, Owner]) -> list[dict[str, Any]]:
+class Usage(NamedTuple):
+    """What a session's process uses: its processor seconds since it began, and its resident memory (shared buffers included)."""
+
+    cpu_seconds: int
+    resident_bytes: int
+
+
+def _resident(members: Iterable[Mapping[str, Any]], used: Mapping[tuple[str, int], Usage]) -> int | None:
+    """The resident memory of the sessions' processes; None where nobody looked."""
+    found = [used[key].resident_bytes for one in members if (key := (one["client"], one["client_port"] or 0)) in used]
+    return sum(found) if found else None
+
+
+def holders(
+    sessions: Iterable[Mapping[str, Any]], addresses: Mapping[str, Owner], used: Mapping[tuple[str, int], Usage] | None = None
+) -> list[dict[str, Any]]:
     """Who holds the slots: the sessions by role, database, client, application and state; most first."""
     groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
     for session in sessions:
@@ -153,6 +172,7 @@ def holders(sessions: Iterable[Mapping[str, Any]], addresses: Mapping[str, Owner
                 "state": state,
                 "count": len(members),
                 "oldest_seconds": max((seconds for one in members if (seconds := _number(one["state_seconds"])) is not None), default=None),
+                "resident_bytes": _resident(members, used or {}),
                 "pids": sorted(one["pid"] for one in members if one["pid"] is not None),
                 "sessions": [_identity(one) for one in members if one["pid"] is not None],
             }
@@ -160,9 +180,80 @@ def holders(sessions: Iterable[Mapping[str, Any]], addresses: Mapping[str, Owner
     return sorted(found, key=lambda one: -int(str(one["count"])))
 
 
-def activity(sessions: Sequence[Mapping[str, Any]], addresses: Mapping[str, Owner], max_connections: int | None) -> dict[str, Any]:
+# The columns of `ps` from which Usage is made.
+USAGE_COLUMNS = "-eo pid,cputimes,rss,args"
+
+
+def usage(rows: Iterable[Sequence[str]]) -> dict[tuple[str, int], Usage]:
+    """The use of each session's process by its client's address and port, from what `ps` told in USAGE_COLUMNS."""
+    found = {}
+    for row in rows:
+        session = from_title(str(row[-1]))
+        if session and session["client_port"] > 0 and str(row[1]).isdecimal() and str(row[2]).isdecimal():
+            found[session["client"], session["client_port"]] = Usage(int(row[1]), int(row[2]) * 1024)
+    return found
+
+
+# A statement whose process had less of a processor than this share does something else than compute. The share is small, since on a machine
+# that is used up everybody gets little, and one second is added, since `ps` cuts off the fraction.
+_BUSY_SHARE = 0.03
+# Clients and first words of statements that are not ended for anybody's sake: backups, restores, migrations, upkeep.
+_KEPT_CLIENTS = re.compile(r"pg_dump|pg_restore|pg_basebackup|pg_upgrade|barman|pgbackrest|wal-g|migrat", re.IGNORECASE)
+_READS = re.compile(r"\s*\(*\s*(?:SELECT|WITH|TABLE|VALUES|FETCH)\b", re.IGNORECASE)
+
+
+def _kind(session: Mapping[str, Any], query: str) -> str:
+    """What a statement at work is: only `read` may be ended without harm."""
+    if session["backend_type"] != CLIENT_BACKEND:
+        return "server"
+    if _KEPT_CLIENTS.search(session["application"] or ""):
+        return "kept"
+    return "read" if _READS.match(query) and not session["writes"] else "write"
+
+
+def active(
+    sessions: Iterable[Mapping[str, Any]],
+    addresses: Mapping[str, Owner],
+    used: Mapping[tuple[str, int], Usage],
+    large_tables: Iterable[str],
+) -> list[dict[str, Any]]:
+    """The statements at work for longer than a second, longest first."""
+    large = [(name, re.compile(rf"\b{re.escape(name)}\b")) for name in large_tables]
+    found = []
+    for session in sessions:
+        if session["state"] != "active" or session.get("query") is None or session.get("query_seconds") is None:
+            continue
+        owner = addresses.get(session["client"])
+        query = mask_literals(session["query"])
+        cpu = used.get((session["client"], session["client_port"] or 0))
+        seconds = _number(session["query_seconds"]) or 0.0
+        found.append(
+            {
+                **_identity(session),
+                "backend_type": session["backend_type"],
+                "service": owner.service if owner else None,
+                "container": owner.container if owner else None,
+                "application": session["application"],
+                "seconds": seconds,
+                "wait": session["wait"],
+                "kind": _kind(session, query),
+                "cpu_seconds": cpu.cpu_seconds if cpu else None,
+                "computes": session["wait"] is None and (cpu is None or cpu.cpu_seconds + 1 >= seconds * _BUSY_SHARE),
+                "large_tables": [name for name, pattern in large if pattern.search(query)],
+                "query": query,
+            }
+        )
+    return sorted(found, key=lambda one: -float(str(one["seconds"])))
+
+
+def activity(
+    sessions: Sequence[Mapping[str, Any]],
+    addresses: Mapping[str, Owner],
+    max_connections: int | None,
+    used: Mapping[tuple[str, int], Usage] | None = None,
+) -> dict[str, Any]:
     """How many sessions of clients there are, how many more there may be, and who holds them."""
-    held = holders(sessions, addresses)
+    held = holders(sessions, addresses, used)
     total = sum(int(one["count"]) for one in held)
     return {"total": total, "slots_left": None if max_connections is None else max(max_connections - total, 0), "holders": held}
 

@@ -14,6 +14,9 @@ from .edge_probe import troubles
 
 Mapping = dict[str, Any]
 
+# On one machine it takes a fraction of a millisecond; a busy one may take some tens.
+SLOW_ROUND_TRIP_MS = 100
+
 
 def symptoms_of(observations: Mapping) -> list[str]:
     """Return, one sentence each, what an outsider would call broken. Empty means healthy."""
@@ -34,6 +37,10 @@ def symptoms_of(observations: Mapping) -> list[str]:
         found.append(f"PostgreSQL does not let the application in: {postgres['error']['message']}")
     elif not postgres["write"]["ok"]:
         found.append(f"a write fails: {postgres['write']['message']}")
+    found += [f"the table {one['name']} is missing" for one in postgres.get("missing_tables") or []]
+    round_trip = (postgres.get("network") or {}).get("round_trip_ms") or 0
+    if round_trip >= SLOW_ROUND_TRIP_MS:
+        found.append(f"a question that costs nothing takes {round_trip:.0f} ms to the database and back")
     if postgres.get("blockers"):
         found.append(f"{sum(blocker['waiting'] for blocker in postgres['blockers'])} sessions wait for a lock")
     if not edge["answers"]:

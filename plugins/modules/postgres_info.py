@@ -149,7 +149,8 @@ postgres:
     database:
       description:
         - The application's database. C(name), C(exists), C(allow_connections), C(connection_limit), C(size_bytes), C(settings),
-          C(role_settings) of the role in it, and its C(neighbours), each with C(name), C(size_bytes) and C(allow_connections).
+          C(role_settings) of the role in it, and its C(neighbours), each with C(name), C(size_bytes), C(allow_connections), and, where the
+          application's database is missing, C(application_tables), how many of the application's tables it has.
       type: dict
     activity:
       description: How many sessions of clients there are (C(total)), how many more there may be (C(slots_left)), and who holds them.
@@ -161,8 +162,59 @@ postgres:
               state, C(pids), C(service) and C(container) whose address it is, and C(sessions), which
               M(circuit_sage.incident_response.postgres_session) takes.
             - The sessions of this collection are left out.
+            - C(resident_bytes) is the resident memory of their processes, shared buffers included; it is looked at only where many are open
+              or a statement is long.
           type: list
           elements: dict
+    active:
+      description:
+        - The statements at work for longer than a second, longest first. C(pid), C(backend_type), C(backend_start), C(user), C(database),
+          C(client), C(client_port), C(service), C(container), C(application), C(seconds), C(wait) (what kind of event it waits for),
+          C(cpu_seconds) of its process, C(computes), whether it waits for nothing and has a share of a processor, C(large_tables) that it
+          names, and C(query) with C(?) for each literal.
+        - C(kind) is V(read), V(write) (or it has written something), V(kept) (a backup, a restore, a migration) or V(server) (the server's
+          own process).
+      type: list
+      elements: dict
+    cores:
+      description: How many processors the host has.
+      type: int
+    superusers:
+      description: The roles that are superusers.
+      type: list
+      elements: str
+    hba:
+      description:
+        - The C(file) of the rules of entry and its C(rules) as they stand in it, each with C(type), C(database), C(user), C(address),
+          C(netmask), C(method), C(error) and the whole C(text).
+      type: dict
+    tables:
+      description:
+        - The tables of the schema C(public) by name, each with C(key), the name of its primary key, and whether the application's role
+          C(may_read) and C(may_write).
+      type: dict
+    table_use:
+      description: The same tables with C(name), estimated C(rows), C(seq_scans) and C(idx_scans) since the statistics were reset.
+      type: list
+      elements: dict
+    missing_tables:
+      description: The tables without which the application cannot work and that are not there, each with C(name) and C(renamed_to).
+      type: list
+      elements: dict
+    network:
+      description:
+        - C(round_trip_ms) of a question that costs nothing, C(server_ms) that the server took for it itself.
+        - Where the way to a running server is slow or leads nowhere, C(shaping), the rules of traffic control in the container's network,
+          and the C(pid) to reach it.
+      type: dict
+    data_directory:
+      description:
+        - Where SQL cannot be had, from outside. C(path), C(mode), C(uid), C(files_uid) of a file in it, C(version) of PostgreSQL that
+          made it, and C(image_version).
+      type: dict
+    data_space:
+      description: The file system of the data directory, C(path), C(size_bytes) and C(free_bytes).
+      type: dict
     blockers:
       description:
         - The roots of the blocking chains. C(pid), C(backend_type), C(backend_start), C(user), C(database), C(client), C(client_port),

@@ -48,6 +48,12 @@ def test_what_belongs_to_a_project(engine: EngineServer, client: DockerEngine) -
     assert engine.asked == [("GET /networks", LABEL), ("GET /volumes", LABEL)]
 
 
+def test_only_the_beginning_of_an_archive_is_read(engine: EngineServer, client: DockerEngine) -> None:
+    engine.answers["GET /containers/postgres/archive"] = (200, packed(b"15\n"))
+    assert client.archive("postgres", "/data/PG_VERSION", 4) == b"file"
+    assert engine.asked == [("GET /containers/postgres/archive", {"path": "/data/PG_VERSION"})]
+
+
 def test_images(engine: EngineServer, client: DockerEngine) -> None:
     engine.answers["GET /images/json"] = (200, [{"Id": "sha256:1"}])
     assert client.images() == [{"Id": "sha256:1"}]

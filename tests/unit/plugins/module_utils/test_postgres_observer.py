@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
+import tarfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +25,7 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils imp
 )
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.docker_engine import ContainerGone
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import EngineForbidden, EngineUnreachable, IncidentError
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.postgres_catalog import CONTENT_TABLES
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.postgres_errors import OK, Answer, login_answer
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.stack_options import POSTGRES_OPTIONS, STACK_OPTIONS
 
@@ -36,6 +39,32 @@ SLOTS = "FATAL:  sorry, too many clients already\n"
 REJECTED = 'FATAL:  password authentication failed for user "circuit_sage_user"\n'
 NOLOGIN = 'FATAL:  role "circuit_sage_user" is not permitted to log in\n'
 NOT_ACCEPTING = 'FATAL:  database "circuit_sage_db" is not currently accepting connections\n'
+
+
+def table(name: str, **changes: Any) -> dict[str, Any]:
+    """A table as the catalogue lists it."""
+    stays = {"name": name, "key": f"{name}_pkey", "may_read": True, "may_write": True}
+    return {**stays, "rows": 40, "seq_scans": 1, "idx_scans": 2, **changes}
+
+
+def entry(name: str, content: bytes, kind: bytes, mode: int, uid: int) -> bytes:
+    """An archive of one entry, as the engine sends it."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        info = tarfile.TarInfo(name)
+        info.type, info.mode, info.uid, info.size = kind, mode, uid, len(content)
+        tar.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def directory(mode: int, uid: int) -> bytes:
+    """The archive of a data directory."""
+    return entry("data/", b"", tarfile.DIRTYPE, mode, uid)
+
+
+def plain_file(name: str, content: bytes, uid: int) -> bytes:
+    """The archive of a file."""
+    return entry(name, content, tarfile.REGTYPE, 0o600, uid)
 
 
 def refuse(error: Exception | None) -> None:
@@ -55,7 +84,7 @@ class World:
         self.used_password = True
         self.state = "running"
         self.psql: str | None = None
-        self.answer: dict[str, Any] = CATALOG
+        self.answer: dict[str, Any] = {**CATALOG, "superusers": ["circuit_sage_user"]}
         self.content: str | None = None
         self.processes: str | None = None
         self.identifier: str | None = IDENTIFIER
@@ -66,9 +95,30 @@ class World:
         self.services = ["postgres", "backend"]
         self.log = [f"{CREATED} \x1b[32minfo\x1b[39m: Database connection established\n".encode()]
         self.write = database_login.Write(OK, None, None, 3)
+        self.tables: list[dict[str, Any]] = [table(name) for name in (*CONTENT_TABLES, "invoices")]
+        self.hba: str | None = None
+        self.server_ms: list[float] = [0.2]
+        self.data = directory(mode=0o700, uid=999)
+        self.version = plain_file("PG_VERSION", b"15\n", uid=999)
+        self.usage: list[list[str]] = []
         self.logins: list[tuple[str, str]] = []
         self.asked: list[str] = []
         self.inspected = 0
+
+    def told(self, sql: str) -> dict[str, Any]:
+        """The answer to a question."""
+        if "maintenance_mode" in sql:
+            return {"value": {"enabled": False}, "updated_by": None, "changed_at": CREATED, "seconds": 5}
+        if "schema_migrations" in sql:
+            return {"newest": [{"filename": "001_initial_schema.sql", "applied_at": CREATED}]}
+        if "pg_hba_file_rules" in sql:
+            refuse(IncidentError(self.hba) if self.hba else None)
+            return {"file": "/data/pg_hba.conf", "rules": []}
+        if "pg_constraint" in sql:
+            return {"tables": self.tables}
+        if "server_ms" in sql:
+            return {"server_ms": self.server_ms[0]}
+        return {"companies": 40} if "public.companies" in sql else self.answer
 
 
 @pytest.fixture
@@ -89,15 +139,9 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
                 self.answer = Answer(OK, None, None, True if world.used_password else None)
 
         def ask(self, sql: str) -> dict[str, Any]:
-            if "maintenance_mode" in sql:
-                return {"value": {"enabled": False}, "updated_by": None, "changed_at": CREATED, "seconds": 5}
-            if "schema_migrations" in sql:
-                return {"newest": [{"filename": "001_initial_schema.sql", "applied_at": CREATED}]}
-            if "public.companies" not in sql:
-                return world.answer
-            if world.content:
+            if "public.companies" in sql and world.content:
                 raise IncidentError(world.content)
-            return {"companies": 40}
+            return world.told(sql)
 
         def write(self) -> database_login.Write:
             return world.write
@@ -138,6 +182,12 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
         def log(self, identity: str, terminal: bool) -> Iterator[bytes]:
             yield from world.log
 
+        def archive(self, identity: str, path: str, most_bytes: int) -> bytes:
+            return (world.version if path.endswith("PG_VERSION") else world.data)[:most_bytes]
+
+        def processes(self, identity: str, columns: str) -> dict[str, Any]:
+            return {"Processes": world.usage}
+
     class Container:
         def __init__(self, engine: Any, identity: str) -> None:
             assert identity == "shop-postgres"
@@ -148,7 +198,7 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
             refusal = world.psql or world.after.get(database)
             if refusal:
                 raise IncidentError(f"psql in the container shop-postgres was refused: {refusal.partition(':  ')[2].strip()}")
-            return {"companies": 40} if "public.companies" in sql else world.answer
+            return world.told(sql)
 
         def processes(self) -> list[sessions.Process]:
             refuse(world.engine_later)
@@ -348,8 +398,9 @@ def test_the_same_inside_the_container(world: World, tmp_path: Path) -> None:
     world.password = "moved-made-up-password"
     found = observe(tmp_path)
     assert found["via"] == "container"
-    assert world.asked == ["circuit_sage_db", "postgres"]
-    assert found["content"] is None
+    # The catalogue, and then the rules of entry.
+    assert world.asked == ["circuit_sage_db", "postgres", "postgres"]
+    assert (found["content"], found["tables"], found["hba"]["rules"]) == (None, None, [])
 
 
 def test_a_database_known_to_refuse_is_not_asked_again(world: World, tmp_path: Path) -> None:
@@ -533,3 +584,41 @@ def test_a_container_that_goes_is_not_waited_for(world: World, tmp_path: Path, m
 
     monkeypatch.setattr(postgres_observer.DockerEngine, "inspect", inspect)
     assert observe(tmp_path, wait=30)["error"]["class"] == "refused"
+
+
+def test_a_missing_table_has_its_other_name(world: World, tmp_path: Path) -> None:
+    world.tables = [table("users_before", key="users_pkey") if one["name"] == "users" else one for one in world.tables]
+    world.content = 'relation "public.users" does not exist'
+    found = observe(tmp_path)
+    assert found["missing_tables"] == [{"name": "users", "renamed_to": "users_before"}]
+    assert found["content"] is None
+
+
+def test_who_may_not_read_the_rules_of_entry_is_told_so(world: World, tmp_path: Path) -> None:
+    world.hba = "permission denied for view pg_hba_file_rules"
+    found = observe(tmp_path)
+    assert (found["hba"], "permission denied" in found["unknown"]["hba"]) == (None, True)
+
+
+def test_a_missing_database_is_looked_for_among_its_neighbours(world: World, tmp_path: Path) -> None:
+    world.after = {"circuit_sage_db": 'FATAL:  database "circuit_sage_db" does not exist\n'}
+    other = {"name": "circuit_sage_db_old", "size_bytes": 1, "allow_connections": True, "connection_limit": -1}
+    closed = {"name": "closed", "size_bytes": 1, "allow_connections": False, "connection_limit": -1}
+    full = {"name": "full", "size_bytes": 1, "allow_connections": True, "connection_limit": -1}
+    world.after["full"] = SLOTS
+    world.answer = {**world.answer, "databases": [other, closed, full, *(one for one in CATALOG["databases"] if one["name"] == "postgres")]}
+    found = observe(tmp_path)
+    assert found["error"]["class"] == "database_missing"
+    assert {one["name"]: one["application_tables"] for one in found["database"]["neighbours"]} == {
+        "circuit_sage_db_old": 5,
+        "closed": None,
+        "full": None,
+        "postgres": None,
+    }
+
+
+def test_the_files_of_a_server_that_is_down_are_looked_at(world: World, tmp_path: Path) -> None:
+    world.before, world.state = "Connection refused\n", "restarting"
+    world.data, world.version = directory(mode=0, uid=999), plain_file("PG_VERSION", b"14\n", uid=999)
+    found = observe(tmp_path)["data_directory"]
+    assert (found["mode"], found["files_uid"], found["version"]) == ("0000", 999, "14")

@@ -229,3 +229,53 @@ def test_nobody_waits() -> None:
 def test_a_deadlock_has_no_root() -> None:
     catalog = {"waits": [{"pid": 1, "blocked_by": [2]}, {"pid": 2, "blocked_by": [1]}], "sessions": [session(1), session(2)], "locks": []}
     assert sessions.blockers(catalog, {}) == []
+
+
+def at_work(pid: int, query: str, **changes: Any) -> dict[str, Any]:
+    """A session with a statement at work for a minute."""
+    return session(pid, state="active", **{"query_seconds": 60.0, "wait": None, "writes": False, "query": query, **changes})
+
+
+@pytest.mark.parametrize(
+    ("kind", "one"),
+    [
+        ("read", at_work(1, "SELECT count(*) FROM events WHERE note = 'x'")),
+        ("read", at_work(1, "  ((WITH a AS (SELECT 1) SELECT * FROM a))")),
+        ("write", at_work(1, "WITH gone AS (DELETE FROM events RETURNING *) SELECT * FROM gone", writes=True)),
+        ("write", at_work(1, "UPDATE subscription_payments SET status = 'paid'")),
+        ("write", at_work(1, "ALTER TABLE users ADD COLUMN x int")),
+        ("write", at_work(1, "VACUUM FULL events")),
+        ("kept", at_work(1, "COPY public.events TO stdout", application="pg_dump")),
+        ("kept", at_work(1, "SELECT pg_start_backup('x')", application="pgBackRest [backup]")),
+        ("kept", at_work(1, "SELECT 1", application="Migrations")),
+        ("server", at_work(1, "autovacuum: VACUUM public.events (to prevent wraparound)", backend_type="autovacuum worker")),
+    ],
+)
+def test_only_a_statement_that_reads_is_one_that_may_be_ended(kind: str, one: dict[str, Any]) -> None:
+    (found,) = sessions.active([one], {}, {}, ["events"])
+    assert found["kind"] == kind
+    assert "'x'" not in found["query"]
+
+
+def test_statements_at_work_are_listed_with_the_longest_first() -> None:
+    mine = {"172.30.83.20": Owner("api", "backend")}
+    rows = [
+        at_work(1, "SELECT 1 FROM events_old", query_seconds=5.0),
+        at_work(2, "SELECT 1 FROM events", wait="IO"),
+        session(3, state="idle", query="SELECT 2", query_seconds=None),
+        at_work(4, "SELECT 3", query_seconds=None),
+    ]
+    found = sessions.active(rows, mine, {}, ["events"])
+    assert [(one["pid"], one["seconds"], one["computes"], one["large_tables"]) for one in found] == [
+        (2, 60.0, False, ["events"]),
+        (1, 5.0, True, []),
+    ]
+    assert found[0]["service"] == "backend"
+
+
+def test_a_process_that_had_no_processor_does_not_compute() -> None:
+    rows = [at_work(1, "SELECT 1"), at_work(2, "SELECT 1")]
+    used = {("172.30.83.20", 40001): sessions.Usage(0, 1024), ("172.30.83.20", 40002): sessions.Usage(20, 1024)}
+    assert [(one["cpu_seconds"], one["computes"]) for one in sessions.active(rows, {}, used, [])] == [(0, False), (20, True)]
+    assert sessions.holders(rows, {}, used)[0]["resident_bytes"] == 2048
+    assert sessions.holders(rows, {})[0]["resident_bytes"] is None
