@@ -5,10 +5,18 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
 from recorded_observations import CAUSES, found, recorded
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils import diagnosis
+
+
+def computing(**changes: t.Any) -> dict[str, t.Any]:
+    """A statement that computes for long."""
+    return {"pid": 1, "kind": "read", "computes": True, "seconds": 400.0, "large_tables": [], **changes}
+
 
 NEAR_MISSES = {
     "an expired password is refused in the words of a changed one": recorded("database_password_moved", postgres__role__expired=True),
@@ -31,6 +39,49 @@ NEAR_MISSES = {
     ),
     "a restore keeps the database closed on purpose": recorded(
         "database_not_accepting", postgres__activity__holders=[{"application": "pg_restore", "state": "active", "count": 1}]
+    ),
+    "what is rejected by a line of pg_hba.conf is rejected on purpose": recorded(
+        "hba_rejects",
+        postgres__error={"class": "hba_rejected", "message": 'pg_hba.conf rejects connection for host "h"', "sqlstate": "28000"},
+    ),
+    "a data directory that is as it should be is not what a missing file comes from": recorded(
+        "data_dir_permissions", postgres__data_directory__mode="0700"
+    ),
+    "a data directory that its group may read is as PostgreSQL allows it": recorded(
+        "data_dir_permissions", postgres__data_directory__mode="0750"
+    ),
+    "a mode that is wrong and keeps nobody out has nothing to do with what is seen": recorded(
+        "data_dir_permissions", postgres__error={"class": "other", "message": "out of memory", "sqlstate": None}
+    ),
+    "the server's own upkeep, a backup and what has written something are never runaways": recorded(
+        "runaway_query", postgres__active=[computing(kind=kind) for kind in ("server", "kept", "write")]
+    ),
+    "a statement that waits does not compute": recorded("runaway_query", postgres__active=[computing(computes=False)] * 2),
+    "a report of some seconds is no runaway": recorded("runaway_query", postgres__active=[computing(seconds=9.0)] * 2),
+    "one statement of a minute leaves the other cores alone": recorded("runaway_query", postgres__active=[computing(seconds=60.0)]),
+    "a pool whose connections are at work is used up by work": recorded(
+        "pool_exhausted_in_app", postgres__activity__holders=[{"service": "backend", "state": "active", "count": 10}]
+    ),
+    "a backend that does not answer at all is hung, whatever its log says of an hour ago": recorded(
+        "pool_exhausted_in_app", edge__probes=[{"url": "u", "status": None, "class": "timeout", "database": None, "milliseconds": 3000}]
+    ),
+    "an error of the pool's database that comes at once is not the pool's wait": recorded(
+        "pool_exhausted_in_app", edge__probes=[{"url": "u", "status": 503, "class": "unhealthy", "database": "error", "milliseconds": 20}]
+    ),
+    "a slow way that nothing shapes has another cause": recorded("network_latency", postgres__network__shaping=[]),
+    "a slow way whose rules could not be looked at is unknown": recorded("network_latency", postgres__network__shaping=None),
+    "a backend that lacks another variable is at the right server": recorded(
+        "wrong_server", stack__services__backend__environment__drift=[{"name": "LOG_LEVEL", "container": "a", "expected": "b"}]
+    ),
+    "a new company that has its first customers is no empty volume": recorded("empty_volume", postgres__content={"companies": 3}),
+    "an empty database on the volume of the compose file is a new one": recorded(
+        "empty_volume", stack__services__postgres__compose_drift=False
+    ),
+    "a data directory of the image's own version fails for another reason": recorded(
+        "version_mismatch", postgres__data_directory__version="15"
+    ),
+    "a disk that was full an hour ago is not": recorded(
+        "data_disk_full", postgres__write={"ok": True, "class": "ok", "sqlstate": None, "message": None, "milliseconds": 3}
     ),
     "a backend that restarts for a reason of its own still has none when its login fails": recorded(
         "healthy", stack__services__backend__state="restarting", postgres__error={"class": "other", "message": "m", "sqlstate": None}
@@ -86,3 +137,36 @@ def test_the_backends_back_off_is_ended_only_when_its_database_answers() -> None
 def test_causes_that_may_be_deliberate_respect_a_hold() -> None:
     respectful = {cause["id"] for cause in CAUSES if cause.get("respects_hold")}
     assert {"postgres_paused", "role_nologin", "database_not_accepting", "database_read_only"} <= respectful
+
+
+def test_a_database_that_was_dropped_is_for_a_person() -> None:
+    (finding,) = diagnosis.diagnose(recorded("database_missing", postgres__database__neighbours=[]), CAUSES)
+    assert (finding["id"], finding["remedy"]) == ("database_dropped", None)
+
+
+def test_two_databases_with_our_tables_are_for_a_person_too() -> None:
+    neighbours = [{"name": name, "size_bytes": 1, "allow_connections": True, "application_tables": 5} for name in ("one", "two")]
+    assert found(recorded("database_missing", postgres__database__neighbours=neighbours)) == ["database_dropped"]
+
+
+def test_an_empty_volume_that_customers_signed_up_on_is_told_by_the_recorded_cluster() -> None:
+    observations = recorded("empty_volume", postgres__content={"companies": 3})
+    observations["baseline"] = {"postgres": {"server": {"system_identifier": "7711382037241729050"}}}
+    assert "empty_volume" in found(observations)
+
+
+def test_a_server_that_does_not_start_on_a_full_disk_is_told_by_the_space() -> None:
+    observations = recorded(
+        "data_disk_full", postgres__error={"class": "refused", "message": "Connection refused", "sqlstate": None}, postgres__write={}
+    )
+    observations["postgres"]["data_space"]["free_bytes"] = 4096
+    assert found(observations)[0] == "data_disk_full"
+
+
+def test_the_volume_that_lay_unused_is_not_another_cluster_by_mistake() -> None:
+    before = recorded("empty_volume")
+    after = recorded("empty_volume", postgres__content={"companies": 40}, postgres__server__system_identifier="7711382037241729050")
+    assert "another database cluster" in str(diagnosis.preserved(before, after))
+    mounts = after["stack"]["services"]["postgres"]["mounts"]
+    mounts[0]["name"] = next(name for name, volume in before["stack"]["volumes"].items() if not volume["used_by"])
+    assert diagnosis.preserved(before, after) == []
