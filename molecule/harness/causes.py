@@ -118,7 +118,8 @@ def test_run(story: Story) -> None:
     if story.mends:
         assert {finding["status"] for finding in record.content["findings"]} == {"mended"}
         assert record.content["changes"]
-        assert story.mended.changed > 0
+        # The remedy may be to wait.
+        assert story.mended.changed > 0 or story.expect.get("waits")
         assert story.healthy
     else:
         assert record.content["changes"] == []
