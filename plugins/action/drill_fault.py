@@ -213,7 +213,7 @@ class ActionModule(ActionBase):
 
     @property
     def _records(self) -> Path:
-        return Path(self._options["folder"]) / "records" / self._fault["id"]
+        return Path(str(self._options["folder"]), "records", str(self._fault["id"]))
 
     def _expects(self, outcome: str) -> bool:
         return bool(self._fault["expect"]["outcome"] == outcome)

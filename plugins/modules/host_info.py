@@ -75,7 +75,7 @@ host:
           C(open_files_limit) those of the process with the most; C(processes) as above. Null for a container that does not run.
       type: dict
     sample_seconds: {description: How far apart the two looks were., type: float}
-    unknown: {description: What could not be observed, and why., type: dict}
+    unknown: {description: "What could not be observed, and why.", type: dict}
 """
 
 from ansible.module_utils.basic import AnsibleModule
