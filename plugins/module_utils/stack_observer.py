@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import pwd
 import re
 import stat
@@ -22,7 +23,7 @@ from .docker_engine import ContainerGone, DockerEngine, EngineRefused
 from .errors import EngineUnreachable, IncidentError
 from .fingerprint import Fingerprints
 from .recorded_passwords import read_env_files
-from .redaction import redact, secret_values
+from .redaction import is_secret_name, redact, secret_values
 from .timestamps import utc
 
 # What only Compose can tell of a service.
@@ -43,12 +44,14 @@ class Project(NamedTuple):
     env_file: str
     docker_host: str
     docker_timeout: int
+    # Under which secrets are compared with a baseline; null where there is none.
+    fingerprint_key: str | None = None
 
 
 def project_of(options: Mapping[str, Any]) -> Project:
     """The project that the options of the doc fragment `stack` name."""
     names = ("project_name", "files", "env_file", "docker_host", "docker_timeout")
-    return Project(Path(options["project_src"]), *(options[name] for name in names))
+    return Project(Path(options["project_src"]), *(options[name] for name in names), options.get("fingerprint_key"))
 
 
 class Container(NamedTuple):
@@ -77,6 +80,8 @@ class Standard(NamedTuple):
     secrets: Sequence[str]
     patterns: Mapping[str, re.Pattern[str]]
     fingerprints: Fingerprints
+    # Those under the baseline's key; null where there is none.
+    lasting: Fingerprints | None
     # Asked only when a hash differs: each takes a call of Compose.
     hashes_alone: Callable[[], dict[str, str]]
     compose_version: Callable[[], str]
@@ -266,6 +271,9 @@ def describe_service(name: str, container: Container | None, standard: Standard)
         real = stack.environment_of(container.inspected)
         observed.update(stack.compare_limits(observed["limits"], wanted["limits"]))
         observed["environment"] = stack.compare_environment(real, wanted["environment"], standard.blanked, standard.fingerprints)
+    if standard.lasting:
+        held = stack.environment_of(container.inspected)
+        observed["fingerprints"] = {name: standard.lasting.of(value) for name, value in sorted(held.items()) if is_secret_name(name)}
     observed["compose_drift"], reason = _drift(container, name, standard)
     if reason:
         unknown["compose_drift"] = reason
@@ -310,6 +318,7 @@ def observe(project: Project, log_lines: int, extra_patterns: Mapping[str, str],
         "project": {"name": project.name, "src": str(project.src), "containers": None},
         "services": None,
         "env_file": describe_env_file(project, variables, missing),
+        "files": {name: hashlib.sha256((project.src / name).read_bytes()).hexdigest() for name in project.files},
         "hold": describe_hold(project.src),
         "volumes": None,
         "unknown": {},
@@ -335,6 +344,7 @@ def observe(project: Project, log_lines: int, extra_patterns: Mapping[str, str],
         secrets=tuple(set().union(*(secret_values(environment) for environment in environments))),
         patterns=patterns,
         fingerprints=Fingerprints(),
+        lasting=Fingerprints(project.fingerprint_key.encode()) if project.fingerprint_key else None,
         hashes_alone=lru_cache(lambda: _hashes_alone(project, model.result())),
         compose_version=lru_cache(lambda: compose.run(["docker", "compose", "version", "--short"], project.docker_timeout)),
     )

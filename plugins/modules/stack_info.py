@@ -73,6 +73,9 @@ stack:
   returned: success
   type: dict
   contains:
+    files:
+      description: The SHA-256 of each compose file, by its name.
+      type: dict
     hold:
       description:
         - The hold marker, a file C(.incident-hold) in O(project_src). C(path), and C(text), its first line, which says why somebody keeps

@@ -359,3 +359,22 @@ def test_the_hold_marker(engine: Engine, project: Project) -> None:
     marker.unlink()
     marker.mkdir()
     assert look(project)["hold"]["text"] == "its reason cannot be read: Is a directory"
+
+
+def test_secrets_are_told_apart_under_a_lasting_key(engine: Engine, project: Project) -> None:
+    assert "fingerprints" not in look(project)["services"]["backend"]
+    one, again, other = (look(project._replace(fingerprint_key=key))["services"]["backend"]["fingerprints"] for key in ("a", "a", "b"))
+    assert one == again
+    assert one.keys() == other.keys()
+    assert one
+    assert all(one[name] != other[name] for name in one)
+    assert all(len(value) == 12 for value in one.values())
+
+
+def test_the_compose_files_are_told_by_their_checksum(engine: Engine, project: Project) -> None:
+    before = look(project)["files"]
+    path = project.src / "docker-compose.prod.yml"
+    path.write_text(path.read_text() + "# changed\n")
+    after = look(project)["files"]
+    assert before.keys() == after.keys() == {"docker-compose.prod.yml"}
+    assert before != after
