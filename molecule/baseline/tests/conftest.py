@@ -1,0 +1,15 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""baseline on the real stack: every test runs the playbook as a user would, and looks from outside at what it did."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "harness"))
+
+from fixtures import player, pytest_generate_tests, sandbox, seeded_rows
+
+__all__ = ["player", "pytest_generate_tests", "sandbox", "seeded_rows"]
