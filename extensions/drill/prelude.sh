@@ -62,15 +62,15 @@ bad_release() {
     'WORKDIR /app' \
     'RUN sed -i "s/    rows = service.pool.query(.SELECT value FROM/    raise RuntimeError(\x27failing release\x27)\n&/" maintenance.py' \
     "USER $(docker inspect -f '{{.Config.User}}' circuit-sage-sandbox/backend:1)" |
-    docker build -q -t "$PROJECT/backend:1" -
-  echo "SANDBOX_BACKEND_IMAGE=$PROJECT/backend:1" >>"$ENV_FILE"
+    docker build -q -t "$PROJECT-release/backend:1" -
+  echo "SANDBOX_BACKEND_IMAGE=$PROJECT-release/backend:1" >>"$ENV_FILE"
   compose up -d --no-deps --no-build backend
 }
 no_release() {
   sed -i '/^SANDBOX_BACKEND_IMAGE=/d' "$ENV_FILE"
   compose up -d --no-deps --no-build backend
-  docker images -q "$PROJECT/backend" | sort -u | xargs -r docker inspect -f '{{range .RepoTags}}{{println .}}{{end}}' |
-    { grep "^$PROJECT/backend:" || true; } | xargs -r docker rmi -f
+  docker images -q "$PROJECT-release/backend" | sort -u | xargs -r docker inspect -f '{{range .RepoTags}}{{println .}}{{end}}' |
+    { grep "^$PROJECT-release/backend:" || true; } | xargs -r docker rmi -f
 }
 api() { curl -s -o /dev/null --max-time 3 -w '%{http_code}' "$BACKEND_URL/api/subscriptions" || true; }
 edge() { docker exec -i "$EDGE" "$@"; }
