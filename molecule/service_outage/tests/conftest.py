@@ -8,8 +8,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).parents[2] / "harness"))
 
-from fixtures import player, pytest_generate_tests, sandbox, seeded_rows
+# Else a failed assertion in one of these would not say what it compared.
+pytest.register_assert_rewrite("causes", "fixtures", "leaks", "playbook", "sandbox")
+
+from fixtures import player, pytest_generate_tests, sandbox, seeded_rows  # noqa: E402
 
 __all__ = ["player", "pytest_generate_tests", "sandbox", "seeded_rows"]
