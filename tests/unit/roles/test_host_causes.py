@@ -70,6 +70,7 @@ NEAR_MISSES = {
     "a backend that is on its way up is busy too": processes("backend_hung", True, age_seconds=3),
     "a backend that waits is idle": processes("backend_hung", True, cores=0.02),
     "a backend that works a little on an idle host": processes("backend_hung", True, cores=0.2),
+    "a backend without a file left to open spins at its door": recorded("backend_hung", host__containers__backend__open_files_share=1.0),
     "a busy backend that answers does not hang": recorded("backend_hung", edge__answers=True),
     "a backend whose database works for it is not what hangs": recorded(
         "backend_hung", postgres__activity={"holders": [{"service": "backend", "state": "active", "count": 3}]}
