@@ -50,8 +50,15 @@ class Project(NamedTuple):
 
 def project_of(options: Mapping[str, Any]) -> Project:
     """The project that the options of the doc fragment `stack` name."""
-    names = ("project_name", "files", "env_file", "docker_host", "docker_timeout")
-    return Project(Path(options["project_src"]), *(options[name] for name in names), options.get("fingerprint_key"))
+    return Project(
+        src=Path(options["project_src"]),
+        name=options["project_name"],
+        files=options["files"],
+        env_file=options["env_file"],
+        docker_host=options["docker_host"],
+        docker_timeout=options["docker_timeout"],
+        fingerprint_key=options.get("fingerprint_key"),
+    )
 
 
 class Container(NamedTuple):
