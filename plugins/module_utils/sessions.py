@@ -238,7 +238,8 @@ def active(
                 "wait": session["wait"],
                 "kind": _kind(session, query),
                 "cpu_seconds": cpu.cpu_seconds if cpu else None,
-                "computes": session["wait"] is None and (cpu is None or cpu.cpu_seconds + 1 >= seconds * _BUSY_SHARE),
+                # A look that meets it at its temporary file does not make it one that waits.
+                "computes": session["wait"] in (None, "IO") and (cpu is None or cpu.cpu_seconds + 1 >= seconds * _BUSY_SHARE),
                 "large_tables": [name for name, pattern in large if pattern.search(query)],
                 "query": query,
             }
