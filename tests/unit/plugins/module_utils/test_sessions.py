@@ -261,7 +261,7 @@ def test_statements_at_work_are_listed_with_the_longest_first() -> None:
     mine = {"172.30.83.20": Owner("api", "backend")}
     rows = [
         at_work(1, "SELECT 1 FROM events_old", query_seconds=5.0),
-        at_work(2, "SELECT 1 FROM events", wait="IO"),
+        at_work(2, "SELECT 1 FROM events", wait="Lock"),
         session(3, state="idle", query="SELECT 2", query_seconds=None),
         at_work(4, "SELECT 3", query_seconds=None),
     ]
@@ -279,3 +279,7 @@ def test_a_process_that_had_no_processor_does_not_compute() -> None:
     assert [(one["cpu_seconds"], one["computes"]) for one in sessions.active(rows, {}, used, [])] == [(0, False), (20, True)]
     assert sessions.holders(rows, {}, used)[0]["resident_bytes"] == 2048
     assert sessions.holders(rows, {})[0]["resident_bytes"] is None
+
+
+def test_a_statement_at_its_temporary_file_computes() -> None:
+    assert [one["computes"] for one in sessions.active([at_work(1, "SELECT 1", wait="IO")], {}, {}, [])] == [True]
