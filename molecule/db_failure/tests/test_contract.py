@@ -127,13 +127,6 @@ ODDITIES = {
         """UPDATE pg_authid SET rolvaliduntil = NULL WHERE rolname = '{role}'""",
         "password authentication failed",
     ),
-    "database_renamed": Oddity(
-        """ALTER DATABASE "{database}" ALLOW_CONNECTIONS false;
-           SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{database}';
-           ALTER DATABASE "{database}" RENAME TO elsewhere; ALTER DATABASE elsewhere ALLOW_CONNECTIONS true""",
-        """ALTER DATABASE elsewhere RENAME TO "{database}" """,
-        "does not exist",
-    ),
     "search_path_elsewhere": Oddity(
         """ALTER ROLE "{role}" SET search_path = nowhere""", """ALTER ROLE "{role}" RESET search_path""", "does not exist"
     ),
