@@ -36,8 +36,8 @@ def backend_replaced(sandbox: Sandbox, _run: Run, broken: Snapshot) -> bool:
 
 
 def backend_restarted(sandbox: Sandbox, _run: Run, broken: Snapshot) -> bool:
-    """The backend begins another life in the same container."""
-    return sandbox.containers()["backend"].touched_since(broken.containers["backend"])
+    """The backend begins another life in the same container, by itself, since its sessions were ended."""
+    return sandbox.containers()["backend"].started_at != broken.containers["backend"].started_at
 
 
 def postgres_down(sandbox: Sandbox, _run: Run, _broken: Snapshot) -> bool:
@@ -64,7 +64,7 @@ def role_altered(sandbox: Sandbox, run: Run, _broken: Snapshot) -> bool:
 
 
 def setting_reset(sandbox: Sandbox, _run: Run, broken: Snapshot) -> bool:
-    """The database's setting is gone; the backend's pool still has sessions with the old value."""
+    """The database's setting is gone, and the backend's sessions that kept it are ended."""
     return sandbox.database_state() != broken.database
 
 
