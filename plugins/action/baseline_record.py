@@ -13,7 +13,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils import baseline, cause_catalog, diagnosis
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import redacted, utc_now
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import utc_now
 
 _HEAD = """\
 # The known good state of {host}, recorded by baseline.yml; every diagnosis compares with it. Secrets stand here as fingerprints only,
@@ -44,7 +44,8 @@ class ActionModule(ActionBase):
         path, host = Path(options["path"]), diagnosis.plain((task_vars or {})["inventory_hostname"])
         try:
             self._refuse_sick(diagnosis.plain(options["observations"]), host)
-            found = redacted(baseline.extract(diagnosis.plain(options["observations"])))
+            # Not redacted once more: the modules hold no secret, and a fingerprint under a secret's name would be masked.
+            found = baseline.extract(diagnosis.plain(options["observations"]))
             return {**result, **self._write(path, host, found)}
         except IncidentError as error:
             return {**result, "failed": True, "msg": str(error)}
