@@ -183,17 +183,6 @@ exec bash -c "$0"
 """
 
 
-# $0 is the script that takes the fault back, $1 the seconds.
-_WATCHDOG = """
-for _ in $(seq "$1"); do
-  sleep 1
-  [ -e "$STATE/armed" ] || exit 0
-done
-rm -f "$STATE/armed"
-exec bash -c "$0"
-"""
-
-
 def watchdog(names: Mapping, revert: str, seconds: int) -> str:
     """A script that starts a process of its own which takes the fault back after so many seconds, unless the drill does before."""
     inner = script(names, revert)
