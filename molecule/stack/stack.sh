@@ -117,6 +117,8 @@ up() {
     existed=
   fi
   if [ -z "$existed" ]; then
+    # What an incident asked of another stack.
+    rm -f "$here/docker-compose.incident.yml"
     say "starting postgres, backend, frontend, edge and square (about 10 s)"
     start_and_prove 60 ||
       die "the stack did not become healthy; what is missing is above, and 'docker ps -a' and 'docker logs NAME' tell more."

@@ -11,6 +11,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.diagnosis import plain
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.recent import lately, recent_changes
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import Record, redacted
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.report import evidence_lines
 
@@ -48,21 +49,36 @@ class ActionModule(ActionBase):
                 "findings": {"type": "list", "elements": "dict", "default": []},
                 "change": {"type": "dict"},
                 "evidence": {"type": "dict", "default": {}},
+                "observed": {"type": "dict"},
             }
         )
         try:
             record = Record.current(task_vars)
             kept = [record.keep_evidence(name, content) for name, content in plain(options["evidence"]).items()]
+            if options["observed"]:
+                kept.append(record.keep_evidence("observations.json", plain(options["observed"])))
             record.merge_findings(plain(options["findings"]))
+            if (task_vars or {})["circuit_sage_incident"]["act"]:
+                record.remember_planned(plain(options["findings"]))
             self._judge_severity(record, plain(options["findings"]))
             if options["change"]:
                 record.content["changes"].append(redacted(plain(options["change"])))
-            account = [record.event(options["event"], options["text"])]
+            account = [record.event(options["event"], options["text"]), *self._lately(record, options["observed"])]
             for finding in plain(options["findings"]):
                 account += tell(record, finding)
         except IncidentError as error:
             return {**result, "failed": True, "msg": str(error)}
         return {**result, "changed": False, "account": account, "evidence": kept}
+
+    @staticmethod
+    def _lately(record: Record, observed: dict[str, t.Any] | None) -> list[dict[str, t.Any]]:
+        """What changed before the incident goes into the record; the newest of it is told."""
+        if not observed:
+            return []
+        opened = record.content["opened_at"]
+        record.content["recent_changes"] = redacted(recent_changes(plain(observed), opened))
+        told = lately(record.content["recent_changes"], opened)
+        return [record.event("lately", told)] if told else []
 
     @staticmethod
     def _judge_severity(record: Record, findings: list[dict[str, t.Any]]) -> None:

@@ -69,6 +69,7 @@ class ActionModule(ActionBase):
         host = task_vars["inventory_hostname"]
         act = options["mode"] == "remediate" and not self._task.check_mode
         base = options["record_dir"] or self._default_record_dir(task_vars)
+        done_lately = Record.done_lately(base, host)
         record = Record.create(base, options["kind"], options["title"], host, options["severity"])
         result["account"] = [record.event("opened", f"{options['title']} on {host}" + ("" if act else " (diagnosis only)"))]
         path = lock.lock_path(options["lock_dir"], options["project_name"])
@@ -88,6 +89,7 @@ class ActionModule(ActionBase):
             "risk_limit": options["risk_limit"],
             "approve": approve,
             "lock": path if act else None,
+            "done_lately": done_lately,
         }
 
     @staticmethod

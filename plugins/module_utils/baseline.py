@@ -217,6 +217,7 @@ def _finding(item: Mapping) -> Mapping:
         "once": f"{PUT_BACK} {item['path']}",
         "risk": "disruptive",
         "respects_hold": True,
+        "per_day": None,
         "escalate": "it differs from the recorded baseline; find out who changed it and why",
         "severity": None,
         "role": REMEDIES_OF,

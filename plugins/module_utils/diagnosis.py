@@ -20,7 +20,7 @@ from .symptoms import symptoms_of
 
 RISKS = ("safe", "disruptive", "destructive")
 REQUIRED_KEYS = ("id", "title", "layer", "match", "evidence", "why_not_restart")
-OPTIONAL_KEYS = ("remedy", "risk", "respects_hold", "escalate", "severity", "role", "harmless", "when_asked")
+OPTIONAL_KEYS = ("remedy", "risk", "respects_hold", "escalate", "severity", "role", "harmless", "when_asked", "per_day")
 SEVERITIES = ("P1", "P2", "P3", "P4")
 
 Mapping = dict[str, t.Any]
@@ -64,6 +64,9 @@ def check_causes(causes: Sequence[Mapping]) -> None:
             raise IncidentError(f"cause {name} is harmless and has a remedy; leave one of both out")
         if cause.get("severity", "P1") not in SEVERITIES:
             raise IncidentError(f"cause {name} has the severity {cause['severity']}; use one of {', '.join(SEVERITIES)}")
+        budget = cause.get("per_day")
+        if budget is not None and not (cause.get("remedy") and isinstance(budget, int) and budget > 0):
+            raise IncidentError(f"cause {name} has per_day {budget}; say how often a day its remedy may run, or leave it out")
         for key in ("match", "evidence"):
             try:
                 jmespath.compile(cause[key])
@@ -101,6 +104,7 @@ def diagnose(observations: Mapping, causes: Sequence[Mapping], kind: str | None 
                 "once": cause.get("remedy"),
                 "risk": cause.get("risk"),
                 "respects_hold": bool(cause.get("respects_hold")),
+                "per_day": cause.get("per_day"),
                 "escalate": cause.get("escalate"),
                 "harmless": bool(cause.get("harmless")),
                 "severity": cause.get("severity"),
@@ -120,12 +124,14 @@ def plan(
     approve: Sequence[str] = (),
     tried: Sequence[str] = (),
     hold: str | None = None,
+    done_lately: t.Mapping[str, int] | None = None,
 ) -> list[Mapping]:
     """Return the findings in causal order, each with ``decision`` (act, leave, or none: nothing is to be done) and ``reason``.
 
     Each remedy is planned at most once, by the name in a finding's ``once``; *tried* has those of earlier rounds. A destructive remedy
     needs its cause or remedy in *approve*.
     *hold* is the text of a hold marker: somebody keeps the system as it is, and causes that respect it are left alone.
+    *done_lately* says how often each remedy was carried out in the last 24 hours: one that only puts a fault off has a budget, ``per_day``.
     """
     limit = RISKS.index(risk_limit)
     planned: list[Mapping] = []
@@ -142,6 +148,12 @@ def plan(
             decision, reason = "leave", f"a hold is set ({hold}); lift it, or approve with incident_approve={finding['id']}"
         elif once in tried:
             decision, reason = "leave", f"{remedy} was tried already and did not mend it"
+        elif finding.get("per_day") and not approved and (done_lately or {}).get(str(once), 0) >= finding["per_day"]:
+            decision = "leave"
+            reason = (
+                f"{remedy} was carried out {(done_lately or {})[str(once)]} times in 24 hours and did not last; mend what is behind it, "
+                f"or approve one more with incident_approve={finding['id']}"
+            )
         elif once in taken:
             decision, reason = "leave", f"{remedy} is planned already"
         elif risk == "destructive" and not approved:

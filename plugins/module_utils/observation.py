@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from . import edge_probe, http_probe, postgres_observer, release_observer, resolver_observer, stack_observer
+from . import asked, edge_probe, http_probe, postgres_observer, release_observer, resolver_observer, stack_observer
 from .docker_engine import DockerEngine
 from .errors import IncidentError
 from .evidence import LOG_LINES, read_evidence
@@ -93,12 +93,16 @@ def observe(options: Mapping[str, Any]) -> dict[str, Any]:
     with ThreadPoolExecutor(max_workers=3) as threads:
         # Its two looks at the processes are as far apart as the other layers take.
         host = threads.submit(HostObserver, options)
-        asked = threads.submit(postgres_observer.observe, {**options, "wait": 0})
+        database = threads.submit(postgres_observer.observe, {**options, "wait": 0})
         edge = threads.submit(observe_edge, options, hopeless=hopeless)
         stack = stack_observer.observe(
-            stack_observer.project_of(options), options["log_lines"], options["patterns"], options["require_variables"]
+            stack_observer.project_of(options),
+            options["log_lines"],
+            options["patterns"],
+            options["require_variables"],
+            asked.Wish(options["memory_limits"], options["pool_environment"], options["backend_service"]),
         )
-        postgres = asked.result()
+        postgres = database.result()
         if _hopeless(options, stack, postgres):
             hopeless.set()
         observations = {"stack": stack, "postgres": postgres, "edge": edge.result(), "host": host.result().finish()}

@@ -9,6 +9,7 @@ end. Folders are 0700, files 0600, and every text passes the redaction first.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -16,13 +17,16 @@ import secrets
 import tempfile
 import typing as t
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from .errors import IncidentError
 from .redaction import MASK, is_secret_name, redact
 
 Mapping = dict[str, t.Any]
+
+# For how long back it counts how often a remedy was carried out.
+LATELY = timedelta(hours=24)
 
 
 def utc_now() -> str:
@@ -90,6 +94,7 @@ class Record:
                 "resolved_at": None,
                 "findings": [],
                 "changes": [],
+                "remedies": [],
                 "timeline": [],
             },
         )
@@ -113,6 +118,24 @@ class Record:
         if not incident:
             raise IncidentError("no incident is open on this host; run the role open_incident first")
         return cls.load(incident["folder"])
+
+    @classmethod
+    def done_lately(cls, base: str, host: str) -> dict[str, int]:
+        """How often each remedy was carried out on a host in the last 24 hours, after the records under *base*."""
+        since = (datetime.now(timezone.utc) - LATELY).isoformat(timespec="milliseconds")
+        done: dict[str, int] = {}
+        # A record is named by the time at which it was opened, and a run that began a day before its remedy is none.
+        oldest = (datetime.now(timezone.utc) - 2 * LATELY).strftime("%Y%m%d")
+        for folder in sorted(Path(base).glob("[0-9]*-*")):
+            if folder.name < oldest:
+                continue
+            # One that is not readable is an earlier run's trouble, and counts for nothing.
+            with contextlib.suppress(IncidentError):
+                content = cls.load(str(folder)).content
+                for one in content.get("remedies") or [] if content.get("host") == host else []:
+                    if one["at"] >= since:
+                        done[one["remedy"]] = done.get(one["remedy"], 0) + 1
+        return done
 
     def point_latest(self, base: Path) -> None:
         """Let ``latest`` name this incident."""
@@ -139,6 +162,11 @@ class Record:
                 known[finding["id"]].update(finding)
             else:
                 self.content["findings"].append(finding)
+
+    def remember_planned(self, findings: Sequence[Mapping]) -> None:
+        """Take in the remedies that are about to be carried out, with the time: a later incident asks how often one was."""
+        now = utc_now()
+        self.content["remedies"] += [{"at": now, "remedy": one["once"]} for one in findings if one["decision"] == "act"]
 
     def keep_evidence(self, name: str, content: t.Any) -> str:
         """Write one file of evidence, a text or data as JSON, redacted, and bring ``SHA256SUMS`` up to date. A taken name gets a number."""

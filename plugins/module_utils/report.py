@@ -55,6 +55,8 @@ def render(record: Mapping) -> str:
         lines += [f"### {finding['id']}: {finding['title']}", f"Layer: {finding['layer']}.", ""]
         lines += [f"- {line}" for line in evidence_lines(finding["evidence"])]
         lines += ["", f"Why not just restart: {finding['why_not_restart']}", ""]
+    if record.get("recent_changes"):
+        lines += ["", "## Recent Changes", *[f"- {_clock(change['at'])} - {change['what']}" for change in record["recent_changes"]]]
     lines += ["", "## Impact", *[f"- {text}" for text in record.get("impact") or ["None was seen."]], "", "## Resolution"]
     if not record["changes"]:
         lines.append("Nothing was changed.")

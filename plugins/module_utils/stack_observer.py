@@ -13,18 +13,17 @@ import stat
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import datetime, timezone
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from . import compose, container_log, env_file, lost_variables, stack
+from . import asked, compose, container_log, env_file, lost_variables, stack
 from .docker_engine import ContainerGone, DockerEngine, EngineRefused
 from .errors import EngineUnreachable, IncidentError
 from .fingerprint import Fingerprints
 from .recorded_passwords import read_env_files
 from .redaction import is_secret_name, redact, secret_values
-from .timestamps import utc
+from .timestamps import of_seconds
 
 # What only Compose can tell of a service.
 _FROM_MODEL = ("networks_expected", "networks_missing", "aliases_missing", "environment", "limits_expected", "limits_lowered")
@@ -49,11 +48,14 @@ class Project(NamedTuple):
 
 
 def project_of(options: Mapping[str, Any]) -> Project:
-    """The project that the options of the doc fragment `stack` name."""
+    """The project that the options of the doc fragment `stack` name, with the override of an earlier incident where there is one."""
+    src, files = Path(options["project_src"]), list(options["files"])
+    if asked.OVERRIDE not in files and (src / asked.OVERRIDE).exists():
+        files.append(asked.OVERRIDE)
     return Project(
-        src=Path(options["project_src"]),
+        src=src,
         name=options["project_name"],
-        files=options["files"],
+        files=files,
         env_file=options["env_file"],
         docker_host=options["docker_host"],
         docker_timeout=options["docker_timeout"],
@@ -86,6 +88,8 @@ class Standard(NamedTuple):
     blanked: set[str]
     secrets: Sequence[str]
     patterns: Mapping[str, re.Pattern[str]]
+    # When each image was made, by its id.
+    images: Mapping[str, str]
     fingerprints: Fingerprints
     # Those under the baseline's key; null where there is none.
     lasting: Fingerprints | None
@@ -150,13 +154,12 @@ def describe_env_file(project: Project, variables: Mapping[str, str], missing: S
         owner = pwd.getpwuid(status.st_uid).pw_name
     except KeyError:
         owner = str(status.st_uid)
-    changed = datetime.fromtimestamp(status.st_mtime, timezone.utc)
     return {
         "path": str(path),
         "present": True,
         "mode": f"{stat.S_IMODE(status.st_mode):04o}",
         "owner": owner,
-        "mtime": utc(changed.strftime("%Y-%m-%dT%H:%M:%S.%fZ")),
+        "mtime": of_seconds(status.st_mtime),
         "variables": sorted(variables),
         "missing": list(missing),
         "restorable": _restorable(path, variables, missing, {}),
@@ -264,6 +267,7 @@ def describe_service(name: str, container: Container | None, standard: Standard)
     wanted = (expected.model or {"services": {}})["services"].get(name)
     observed = dict(stack.MISSING) if container is None else stack.describe(container.inspected, standard.secrets)
     unknown: dict[str, str] = {}
+    observed["image_created_at"] = standard.images.get(container.inspected["Image"]) if container else None
     if wanted is None:
         unknown.update(dict.fromkeys(_FROM_MODEL, expected.model_error or NO_SUCH_SERVICE))
     if container is None:
@@ -294,24 +298,28 @@ def describe_service(name: str, container: Container | None, standard: Standard)
 
 def _read_engine(
     project: Project, threads: ThreadPoolExecutor, log_lines: int
-) -> tuple[list[dict[str, Any]], dict[str, Container | None], dict[str, Any]]:
-    """All containers in the engine's short form, the project's services in full, and the engine itself."""
+) -> tuple[list[dict[str, Any]], dict[str, Container | None], dict[str, str], dict[str, Any]]:
+    """All containers in the engine's short form, the project's services in full, when each image was made, and the engine itself."""
     engine = DockerEngine(project.docker_host, project.docker_timeout)
     try:
         containers = engine.containers()
         _check_project(engine, project, containers)
         services = stack.group_by_service(containers, project.name)
+        made = threads.submit(engine.images)
         # The newest container of a service is the one that counts: an interrupted `up` may leave an older one behind.
         reads = {name: threads.submit(read_container, engine, project, ones[0]["Id"], log_lines) for name, ones in services.items()}
         version = engine.version()
         described = {"reachable": True, "version": version["Version"], "api_version": version["ApiVersion"], "error": None}
-        return containers, {name: future.result() for name, future in reads.items()}, described
+        images = {image["Id"]: of_seconds(image["Created"]) for image in made.result()}
+        return containers, {name: future.result() for name, future in reads.items()}, images, described
     except EngineRefused as error:
         # An engine that cannot say what it has is as good as none.
         raise EngineUnreachable(str(error)) from error
 
 
-def observe(project: Project, log_lines: int, extra_patterns: Mapping[str, str], require_variables: bool) -> dict[str, Any]:
+def observe(
+    project: Project, log_lines: int, extra_patterns: Mapping[str, str], require_variables: bool, wish: asked.Wish | None = None
+) -> dict[str, Any]:
     """The whole observation. Raises IncidentError for input that is wrong; an engine that is down is part of what is observed."""
     patterns = container_log.compile_patterns(extra_patterns)
     text = read_compose_files(project)
@@ -322,11 +330,19 @@ def observe(project: Project, log_lines: int, extra_patterns: Mapping[str, str],
         raise IncidentError(f"{lacks}; add it from the last good copy")
     observation: dict[str, Any] = {
         "engine": {"reachable": False, "version": None, "api_version": None, "error": None},
-        "project": {"name": project.name, "src": str(project.src), "containers": None},
+        "project": {
+            "name": project.name,
+            "src": str(project.src),
+            "files": list(project.files),
+            "override": str(project.src / asked.OVERRIDE),
+            "containers": None,
+        },
         "services": None,
         "env_file": describe_env_file(project, variables, missing),
+        "files_changed_at": {name: of_seconds((project.src / name).stat().st_mtime) for name in project.files},
         "files": {name: hashlib.sha256((project.src / name).read_bytes()).hexdigest() for name in project.files},
         "hold": describe_hold(project.src),
+        "asked": None,
         "volumes": None,
         "unknown": {},
     }
@@ -336,10 +352,10 @@ def observe(project: Project, log_lines: int, extra_patterns: Mapping[str, str],
         model = threads.submit(compose.run, [*command, "config", "--format", "json"], project.docker_timeout)
         hashes = threads.submit(compose.run, [*command, "config", "--hash", "*"], project.docker_timeout)
         try:
-            containers, found, observation["engine"] = _read_engine(project, threads, log_lines)
+            containers, found, images, observation["engine"] = _read_engine(project, threads, log_lines)
         except EngineUnreachable as error:
             observation["engine"]["error"] = str(error)
-            observation["unknown"] = dict.fromkeys(("services", "volumes", "project.containers"), str(error))
+            observation["unknown"] = dict.fromkeys(("services", "volumes", "project.containers", "asked"), str(error))
             return observation
         expected = Expected(*_attempt(model, compose.parse_model), *_attempt(hashes, compose.parse_hashes))
     made_with = {name: stack.environment_of(one.inspected) for name, one in found.items() if one}
@@ -350,11 +366,15 @@ def observe(project: Project, log_lines: int, extra_patterns: Mapping[str, str],
         blanked=compose.blanked_names(text, variables),
         secrets=tuple(set().union(*(secret_values(environment) for environment in environments))),
         patterns=patterns,
+        images=images,
         fingerprints=Fingerprints(),
         lasting=Fingerprints(project.fingerprint_key.encode()) if project.fingerprint_key else None,
         hashes_alone=lru_cache(lambda: _hashes_alone(project, model.result())),
         compose_version=lru_cache(lambda: compose.run(["docker", "compose", "version", "--short"], project.docker_timeout)),
     )
+    observation["asked"] = asked.differences(wish or asked.Wish(), expected.model)
+    if observation["asked"] is None:
+        observation["unknown"]["asked"] = expected.model_error
     wanted = expected.model or {"services": {}, "volumes": []}
     observation["services"] = {}
     for name in sorted({*found, *wanted["services"]}):

@@ -1,12 +1,12 @@
 # Copyright: (c) 2026, Circuit Sage contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Time stamps of the Docker engine as ISO 8601 in UTC, with milliseconds, so that they compare as text."""
+"""Time stamps of the Docker engine and of files as ISO 8601 in UTC, with milliseconds, so that they compare as text."""
 
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 _STAMP = re.compile(r"(?P<seconds>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(?P<fraction>\d+))?Z\Z")
 # The engine's way to say "never".
@@ -19,6 +19,12 @@ def utc(stamp: str | None) -> str | None:
     if match is None or match.group("seconds") == _NEVER:
         return None
     return f"{match.group('seconds')}.{(match.group('fraction') or '')[:3]:0<3}Z"
+
+
+def of_seconds(seconds: float) -> str:
+    """The same form of a time in seconds since 1970, as files and images have it."""
+    moment = datetime.fromtimestamp(seconds, timezone.utc).replace(tzinfo=None)
+    return f"{moment.isoformat(timespec='milliseconds')}Z"
 
 
 def shifted(stamp: str, milliseconds: int) -> str:

@@ -43,6 +43,9 @@ options:
     description: Files of evidence, the name and its text or data.
     type: dict
     default: {}
+  observed:
+    description: Observations of a system in which something is wrong, kept as evidence; what changed before the incident is told of them.
+    type: dict
 """
 
 EXAMPLES = r"""

@@ -79,6 +79,14 @@ options:
   fingerprint_key:
     description: Key of the fingerprints of secrets that are compared with the baseline. Read from the file beside it, not given by hand.
     type: str
+  memory_limits:
+    description: Memory limits by service, as Compose writes sizes, that are to be higher than the compose files say.
+    type: dict
+    default: {}
+  pool_environment:
+    description: Variables of the backend that size its connection pool, with their values, that the compose files do not set so.
+    type: dict
+    default: {}
   evidence_of:
     description:
       - The Compose services of which evidence is kept when something is broken. An incident has to be open then.
@@ -187,6 +195,8 @@ def main() -> None:
             **POSTGRES_INFO_OPTIONS,
             **EDGE_INFO_OPTIONS,
             "evidence_of": {"type": "list", "elements": "str", "default": []},
+            "memory_limits": {"type": "dict", "default": {}},
+            "pool_environment": {"type": "dict", "default": {}},
             "baseline": {"type": "path"},
             "fingerprint_key": {"type": "str", "no_log": True},
         },

@@ -96,6 +96,11 @@ stack:
       contains:
         name: {description: Its name., type: str}
         src: {description: Its folder., type: str}
+        files:
+          description: The compose files in use, with C(docker-compose.incident.yml) as the last where an earlier incident left it.
+          type: list
+          elements: str
+        override: {description: Where that override is or would be., type: str}
         containers: {description: How many containers its services have., type: int}
     services:
       description: The services of the compose files, and others that have a container, by name. Null when the engine does not answer.
@@ -161,6 +166,7 @@ stack:
             started_at: {description: When it last started., type: str}
             finished_at: {description: When it last ended., type: str}
             image: {description: C(name) and C(id) of the image., type: dict}
+            image_created_at: {description: When the image was built., type: str}
             command: {description: "What it runs, redacted.", type: str}
             networks: {description: Networks that it is attached to., type: list, elements: dict}
             networks_expected: {description: Networks that the compose files want., type: list, elements: dict}
@@ -211,6 +217,14 @@ stack:
           type: list
           elements: dict
         copies: {description: Other files beside it whose name begins with its name., type: list, elements: str}
+    files: {description: The SHA-256 of each compose file., type: dict}
+    files_changed_at: {description: When each compose file was last written., type: dict}
+    asked:
+      description:
+        - What O(circuit_sage.incident_response.observation_info#module:memory_limits) and
+          O(circuit_sage.incident_response.observation_info#module:pool_environment) ask for and the compose files do not say
+          (C(memory_limits), C(environment)), each with what an override has to say.
+      type: dict
     volumes:
       description: The project's volumes by name, each with the containers of any project that use it (C(used_by)).
       type: dict

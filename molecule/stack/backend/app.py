@@ -165,7 +165,7 @@ def main() -> None:
     def connect() -> Connection:
         return connect_to(settings.db_host, settings.db_port, settings.db_user, settings.db_password, settings.db_name)
 
-    pool = Pool(connect, crash)
+    pool = Pool(connect, crash, settings.pool_size)
     connect_database(pool)
     service = Service(settings, pool, RateLimit(settings.rate_limit), RateLimit(settings.sign_in_limit))
     billing.run_daily(pool, settings.price_per_location)

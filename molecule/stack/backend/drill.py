@@ -12,7 +12,7 @@ import threading
 import time
 
 from flask import Blueprint, Response, request
-from pool import MAX_CONNECTIONS, Connection
+from pool import Connection
 from replies import Refused, data
 from service import Service
 
@@ -67,7 +67,7 @@ def routes(service: Service) -> Blueprint:
 
     @blueprint.post("/leak-connections")
     def leak_connections() -> Response:
-        for _ in range(_number("count", MAX_CONNECTIONS)):
+        for _ in range(_number("count", service.pool.most)):
             _leaked_connections.append(service.pool.acquire())
         return data({"leakedConnections": len(_leaked_connections)})
 

@@ -105,9 +105,12 @@ class _Attempt:
 
 
 class Pool:
-    """Up to ten sessions, shared by the request threads."""
+    """Up to ten sessions, or as many as it is given, shared by the request threads."""
 
-    def __init__(self, connect: Callable[[], Connection], on_idle_error: Callable[[DatabaseError], None]) -> None:
+    def __init__(
+        self, connect: Callable[[], Connection], on_idle_error: Callable[[DatabaseError], None], most: int = MAX_CONNECTIONS
+    ) -> None:
+        self.most = most
         self._connect = connect
         self._on_idle_error = on_idle_error
         self._changed = threading.Condition()
@@ -120,7 +123,7 @@ class Pool:
         """An idle connection, else a new one, else the wait for one that somebody gives back."""
         deadline = time.monotonic() + CONNECT_SECONDS
         with self._changed:
-            while not self._idle and self._size >= MAX_CONNECTIONS:
+            while not self._idle and self._size >= self.most:
                 if not self._changed.wait(deadline - time.monotonic()):
                     raise DatabaseError(POOL_TIMEOUT)
             if self._idle:

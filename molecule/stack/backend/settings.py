@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from pool import MAX_CONNECTIONS
+
 # The two limits of the real application, each per 15 minutes and client address.
 API_CALLS_PER_WINDOW = 100
 FAILED_SIGN_INS_PER_WINDOW = 5
@@ -25,6 +27,8 @@ class Settings:
     db_user: str
     db_password: str
     db_name: str
+    # The released code has it fixed; a later release, or a fork, may not.
+    pool_size: int
     jwt_secret: str
     encryption_key: str
     allowed_origins: tuple[str, ...]
@@ -53,6 +57,7 @@ class Settings:
             db_user=text("DB_USER", "circuit_sage_user"),
             db_password=text("DB_PASSWORD"),
             db_name=text("DB_NAME", "circuit_sage_db"),
+            pool_size=int(text("DB_POOL_MAX", str(MAX_CONNECTIONS))),
             jwt_secret=text("JWT_SECRET"),
             encryption_key=text("ENCRYPTION_KEY"),
             allowed_origins=tuple(origin.strip() for origin in text("ALLOWED_ORIGINS").split(",") if origin.strip()),

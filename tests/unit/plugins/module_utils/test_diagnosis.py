@@ -271,3 +271,22 @@ def test_a_python_without_jmespath_is_told_what_to_install(monkeypatch: pytest.M
     monkeypatch.setitem(sys.modules, "jmespath", None)
     with pytest.raises(IncidentError, match="pip install jmespath"):
         diagnosis.check_causes([])
+
+
+def budgeted(**changes: t.Any) -> list[dict[str, t.Any]]:
+    return diagnosis.diagnose(HEALTHY, [cause("leak", per_day=2, **changes)])
+
+
+def test_a_remedy_that_only_puts_a_fault_off_has_a_budget() -> None:
+    below = diagnosis.plan(budgeted(), done_lately={"mend_leak": 1})
+    spent = diagnosis.plan(budgeted(), done_lately={"mend_leak": 2})
+    approved = diagnosis.plan(budgeted(), approve=["leak"], done_lately={"mend_leak": 2})
+    assert [plan[0]["decision"] for plan in (below, spent, approved)] == ["act", "leave", "act"]
+    assert "carried out 2 times in 24 hours and did not last" in spent[0]["reason"]
+    assert "incident_approve=leak" in spent[0]["reason"]
+
+
+@pytest.mark.parametrize("changes", [{"per_day": 0}, {"per_day": "3"}, {"per_day": 3, "remedy": None}])
+def test_a_budget_that_means_nothing_is_refused(changes: dict[str, t.Any]) -> None:
+    with pytest.raises(IncidentError, match="say how often a day its remedy may run"):
+        diagnosis.check_causes([cause("leak", **changes)])

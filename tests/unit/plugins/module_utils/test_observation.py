@@ -33,6 +33,8 @@ OPTIONS = {
     "project_name": "circuit-sage",
     "urls": ["http://127.0.0.1/health"],
     "evidence_of": [],
+    "memory_limits": {},
+    "pool_environment": {},
 }
 
 

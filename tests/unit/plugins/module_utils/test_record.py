@@ -103,3 +103,30 @@ def test_without_an_open_incident_there_is_no_current_record(record: Record) -> 
         Record.current({})
     with pytest.raises(IncidentError, match="no incident is open"):
         Record.current(None)
+
+
+def test_how_often_a_remedy_was_carried_out_on_this_host_lately(record: Record) -> None:
+    base = str(record.folder.parent)
+    record.remember_planned([{"decision": "act", "once": "restart"}, {"decision": "leave", "once": "other"}])
+    record.save()
+    other = Record.create(base, "db_failure", "t", "another", "P1")
+    other.remember_planned([{"decision": "act", "once": "restart"}])
+    other.save()
+    again = Record.create(base, "high_memory", "t", "sandbox", "P1")
+    again.remember_planned([{"decision": "act", "once": "restart"}])
+    again.content["remedies"].append({"at": "2020-01-01T00:00:00.000+00:00", "remedy": "restart"})
+    again.save()
+    (record.folder.parent / f"{again.folder.name}x").mkdir()
+    assert Record.done_lately(base, "sandbox") == {"restart": 2}
+    assert Record.done_lately(base, "nowhere") == {}
+
+
+def test_a_record_of_long_ago_is_not_even_opened(record: Record) -> None:
+    record.remember_planned([{"decision": "act", "once": "restart"}])
+    record.save()
+    record.folder.rename(record.folder.parent / "20200101-000000-db_failure-0000")
+    assert Record.done_lately(str(record.folder.parent), "sandbox") == {}
+
+
+def test_without_a_folder_nothing_was_done(tmp_path: Path) -> None:
+    assert Record.done_lately(str(tmp_path / "none"), "sandbox") == {}

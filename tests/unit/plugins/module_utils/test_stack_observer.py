@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 from engine_server import EngineServer, framed
 
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils import compose, stack_observer
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import asked, compose, stack_observer
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import EngineForbidden, IncidentError
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.stack_observer import Project, observe
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.stack_observer import Project, observe, project_of
 
 RECORDED = Path(__file__).parents[2] / "recorded"
 INSPECTED: dict[str, dict[str, Any]] = json.loads((RECORDED / "docker_inspect.json").read_text())
@@ -53,6 +53,7 @@ class Engine:
         server.answers["GET /containers/json"] = lambda _given, _body: (200, self.listed)
         server.answers["GET /networks"] = (200, [])
         server.answers["GET /volumes"] = lambda _given, _body: (200, {"Volumes": self.leftovers})
+        server.answers["GET /images/json"] = (200, [{"Id": self.inspected[self.id_of("backend")]["Image"], "Created": 1_700_000_000}])
         server.answers["GET /version"] = (200, {"Version": "20.10.24", "ApiVersion": "1.41"})
 
     def id_of(self, service: str) -> str:
@@ -130,6 +131,8 @@ def test_healthy(engine: Engine, project: Project) -> None:
     }
     backend = observed["services"]["backend"]
     assert backend["environment"] == {"drift": [], "missing": [], "added": [], "checked": 3}
+    assert backend["image_created_at"] == "2023-11-14T22:13:20.000Z"
+    assert observed["asked"]["memory_limits"] == []
     assert (backend["compose_drift"], backend["networks_missing"], backend["aliases_missing"]) == (False, [], [])
     assert backend["log"]["patterns"]["password_rejected"]["this_life"] == 1
     assert observed["volumes"] == {"circuit-sage_postgres_data": {"used_by": ["circuit-sage-db"]}}
@@ -217,6 +220,33 @@ def test_all_containers_removed_but_the_volume_is_there(engine: Engine, project:
     observed = look(project)
     assert {service["state"] for service in observed["services"].values()} == {"missing"}
     assert observed["project"]["containers"] == 0
+
+
+def test_the_override_of_an_earlier_incident_is_in_use(engine: Engine, project: Project) -> None:
+    options = {
+        "project_src": str(project.src),
+        "project_name": project.name,
+        "files": ["docker-compose.prod.yml"],
+        "env_file": project.env_file,
+        "docker_host": project.docker_host,
+        "docker_timeout": project.docker_timeout,
+    }
+    assert project_of(options).files == ["docker-compose.prod.yml"]
+    (project.src / asked.OVERRIDE).write_text("services: {}\n")
+    assert project_of(options).files == ["docker-compose.prod.yml", asked.OVERRIDE]
+    listed = {**options, "files": [asked.OVERRIDE, "docker-compose.prod.yml"]}
+    assert project_of(listed).files == [asked.OVERRIDE, "docker-compose.prod.yml"]
+
+
+def test_what_is_asked_for_is_unknown_where_compose_gives_no_model(
+    engine: Engine, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_given: Any) -> str:
+        raise compose.ComposeUnavailable("no Compose here")
+
+    monkeypatch.setattr(compose, "run", refuse)
+    observed = stack_observer.observe(project, 10, {}, True, asked.Wish({"backend": "1g"}))
+    assert (observed["asked"], observed["unknown"]["asked"]) == (None, "no Compose here")
 
 
 def test_an_unknown_project_is_refused(engine: Engine, project: Project) -> None:
