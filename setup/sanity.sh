@@ -24,5 +24,10 @@ cp setup/get_pip_offline.py "$home/.ansible/test/cache/get_pip_${pip//./_}.py"
 # pip goes on reading the user's settings and cache, which lie in the user's home.
 export XDG_CONFIG_HOME=${XDG_CONFIG_HOME:-$HOME/.config} XDG_CACHE_HOME=${XDG_CACHE_HOME:-$HOME/.cache}
 export PATH="$PWD/.venv/bin:$PATH" HOME=$home
+log=$cache/sanity.log
 cd "$tree"
-exec ansible-test sanity --local --python "$python" --color no "$@"
+# pip has much to say of the environments that it makes: only the names of the tests are shown, unless one fails.
+ansible-test sanity --local --python "$python" --color no "$@" 2>&1 | tee "$log" | { grep --line-buffered '^Running sanity test' || true; } || {
+  cat "$log" >&2
+  exit 1
+}
