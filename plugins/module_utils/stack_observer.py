@@ -309,7 +309,7 @@ def _read_engine(
         # The newest container of a service is the one that counts: an interrupted `up` may leave an older one behind.
         reads = {name: threads.submit(read_container, engine, project, ones[0]["Id"], log_lines) for name, ones in services.items()}
         version = engine.version()
-        described = {"reachable": True, "version": version["Version"], "api_version": version["ApiVersion"], "error": None}
+        described = {"reachable": True, "version": version["Version"], "api_version": version["ApiVersion"]}
         images = {image["Id"]: of_seconds(image["Created"]) for image in made.result()}
         return containers, {name: future.result() for name, future in reads.items()}, images, described
     except EngineRefused as error:
@@ -329,7 +329,14 @@ def observe(
         lacks = f"the env file {project.src / project.env_file} lacks what the compose file needs: {', '.join(missing)}"
         raise IncidentError(f"{lacks}; add it from the last good copy")
     observation: dict[str, Any] = {
-        "engine": {"reachable": False, "version": None, "api_version": None, "error": None},
+        "engine": {
+            # Whether it is the engine of this very host.
+            "local": project.docker_host.startswith("unix://"),
+            "reachable": False,
+            "version": None,
+            "api_version": None,
+            "error": None,
+        },
         "project": {
             "name": project.name,
             "src": str(project.src),
@@ -352,7 +359,8 @@ def observe(
         model = threads.submit(compose.run, [*command, "config", "--format", "json"], project.docker_timeout)
         hashes = threads.submit(compose.run, [*command, "config", "--hash", "*"], project.docker_timeout)
         try:
-            containers, found, images, observation["engine"] = _read_engine(project, threads, log_lines)
+            containers, found, images, engine = _read_engine(project, threads, log_lines)
+            observation["engine"].update(engine)
         except EngineUnreachable as error:
             observation["engine"]["error"] = str(error)
             observation["unknown"] = dict.fromkeys(("services", "volumes", "project.containers", "asked"), str(error))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from playbook import Player
-from sandbox import STACK, Sandbox
+from sandbox import Sandbox
 
 OWNED = """UPDATE system_settings SET value = '{"enabled": true, "owner": "migration", "expires_at": "2999-01-01T00:00:00Z"}'
   WHERE key = 'maintenance_mode'"""
@@ -85,6 +85,6 @@ def test_a_configuration_without_a_copy_is_not_started(sandbox: Sandbox, player:
 def test_an_engine_that_does_not_answer_is_said_once(sandbox: Sandbox, player: Player) -> None:
     """Whatever else is seen follows from it."""
     before = sandbox.snapshot()
-    run = player.play("-e", f"circuit_sage_docker_host=unix://{STACK}/no-engine.sock")
-    assert (run.record.outcome, run.record.causes) == ("escalated", ["engine_down"])
+    run = player.play("-e", "circuit_sage_docker_host=tcp://127.0.0.1:9")
+    assert (run.record.outcome, run.record.causes) == ("escalated", ["engine_elsewhere_down"])
     assert sandbox.snapshot().changes_since(before) == {}

@@ -111,8 +111,9 @@ def test_a_paused_frontend_is_paused_too() -> None:
 
 def test_an_engine_that_is_down_is_said_once() -> None:
     observations = recorded("healthy", stack__services=None, stack__volumes=None)
-    observations["stack"]["engine"] = {"reachable": False, "version": None, "api_version": None, "error": "nothing listens"}
-    assert found(observations) == ["engine_down"]
+    for local, cause in ((True, "engine_down"), (False, "engine_elsewhere_down")):
+        observations["stack"]["engine"] = {"local": local, "reachable": False, "error": "nothing listens"}
+        assert found(observations) == [cause]
     assert len(diagnosis.symptoms(observations)) == 1
 
 
