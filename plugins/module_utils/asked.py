@@ -81,4 +81,4 @@ def differences(wish: Wish, model: Mapping[str, Any] | None) -> dict[str, Any] |
 
 def _both_ways(size: int) -> dict[str, Any]:
     """A memory limit in both of Compose's ways: it refuses two that differ, and the compose file may have the one or the other."""
-    return {"mem_limit": size, "deploy": {"resources": {"limits": {"memory": size}}}}
+    return {"mem_limit": str(size), "deploy": {"resources": {"limits": {"memory": str(size)}}}}

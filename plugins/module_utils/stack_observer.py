@@ -388,6 +388,9 @@ def observe(
     for name in sorted({*found, *wanted["services"]}):
         observation["services"][name], unknown = describe_service(name, found.get(name), standard)
         observation["unknown"].update({f"services.{name}.{field}": reason for field, reason in unknown.items()})
+        # The mark of an end at the memory limit stays until the next start, also when the limit was raised meanwhile.
+        ended, raised = observation["services"][name]["finished_at"], observation["files_changed_at"].get(asked.OVERRIDE)
+        observation["services"][name]["override_since_end"] = bool(ended and raised and raised > ended)
     observation["project"]["containers"] = sum(map(len, stack.group_by_service(containers, project.name).values()))
     observation["volumes"] = stack.volume_users(containers, wanted["volumes"], project.name)
     return observation

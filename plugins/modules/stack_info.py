@@ -165,6 +165,7 @@ stack:
             created_at: {description: When the container was made., type: str}
             started_at: {description: When it last started., type: str}
             finished_at: {description: When it last ended., type: str}
+            override_since_end: {description: Whether C(docker-compose.incident.yml) was written since then., type: bool}
             image: {description: C(name) and C(id) of the image., type: dict}
             image_created_at: {description: When the image was built., type: str}
             command: {description: "What it runs, redacted.", type: str}

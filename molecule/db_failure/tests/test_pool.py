@@ -29,7 +29,7 @@ def test_the_pool_is_adjusted_for_good(sandbox: Sandbox, player: Player) -> None
         again = player.play("-v", *ASKED)
         assert (again.record.outcome, again.changed) == ("healthy", 0), again.output
 
-        status, answer = sandbox.ask(f"{sandbox.backend_url}/_drill/leak-connections", "POST", {})
+        status, answer = sandbox.ask(f"{sandbox.backend_url}/_drill/leak-connections", "POST", {"count": 12})
         assert (status, answer["data"]["leakedConnections"]) == (200, 12)
     finally:
         OVERRIDE.unlink(missing_ok=True)

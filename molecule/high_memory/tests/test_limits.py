@@ -63,7 +63,7 @@ def test_a_limit_of_the_compose_files_is_raised_for_good(sandbox: Sandbox, playe
     assert sandbox.containers()["backend"].identity == before.containers["backend"].identity
     assert sandbox.is_healthy()
     kept = yaml.safe_load(OVERRIDE.read_text(encoding="utf-8"))["services"]["backend"]
-    assert (kept["mem_limit"], kept["labels"]) == (512 * MEBI, {"kept": "by the override"})
+    assert (kept["mem_limit"], kept["labels"]) == (str(512 * MEBI), {"kept": "by the override"})
     report = (mended.record.folder / "report.md").read_text(encoding="utf-8")
     assert "## Recent Changes" in report
     assert f"compose file {OVERRIDE.name} written" in report

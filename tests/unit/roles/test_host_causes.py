@@ -128,6 +128,22 @@ def test_the_limit_of_the_compose_file_itself_is_for_a_person() -> None:
     observations = recorded("container_oom", stack__services__backend__limits_lowered=[])
     (finding,) = diagnosis.plan(diagnosis.diagnose(observations, CAUSES))
     assert (finding["id"], finding["decision"]) == ("container_oom_at_its_limit", "leave")
+    observations["stack"]["asked"] = {"memory_limits": [{"service": "backend", "memory_bytes": 512 * MIB, "memory_bytes_now": 96 * MIB}]}
+    (finding,) = diagnosis.plan(diagnosis.diagnose(observations, CAUSES))
+    assert (finding["id"], finding["decision"]) == ("memory_limit_asked", "act")
+
+
+def test_an_end_at_a_limit_that_was_raised_since_is_over() -> None:
+    observations = recorded("container_oom", stack__services__backend__limits_lowered=[])
+    observations["stack"]["services"]["backend"]["override_since_end"] = True
+    assert found(observations) == []
+
+
+def test_settings_of_the_pool_are_set_where_the_database_is_asked_about() -> None:
+    observations = recorded("healthy")
+    observations["stack"]["asked"] = {"memory_limits": [], "environment": [{"name": "DB_POOL_MAX", "value": "20", "value_now": None}]}
+    assert [one["id"] for one in diagnosis.diagnose(observations, CAUSES, "db_failure")] == ["pool_settings_asked"]
+    assert diagnosis.diagnose(observations, CAUSES, "service_outage") == []
 
 
 def test_a_container_at_a_lowered_limit_gets_its_limit_back_and_no_second_restart() -> None:

@@ -45,7 +45,7 @@ def test_a_higher_limit_is_told_with_the_override_that_says_it() -> None:
     found = differences(Wish({"backend": "768m"}), MODEL)
     assert found is not None
     assert found["memory_limits"] == [{"service": "backend", "memory_bytes": 768 * MEBI, "memory_bytes_now": 256 * MEBI}]
-    limit = {"mem_limit": 768 * MEBI, "deploy": {"resources": {"limits": {"memory": 768 * MEBI}}}}
+    limit = {"mem_limit": str(768 * MEBI), "deploy": {"resources": {"limits": {"memory": str(768 * MEBI)}}}}
     assert found["limits_override"] == {"services": {"backend": limit}}
 
 
