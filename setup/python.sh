@@ -66,4 +66,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1
   tail -n 3 "$log" >&2
   die "the packages of $lock could not be installed; pip's last words are above, all of them in $log."
 }
+# Where Python is told to write no bytecode, as in many containers, each start of Ansible would compile it all again, for a second or two.
+# Some packages hold files for other versions of Python, which cannot be compiled.
+"$folder/bin/python" -m compileall -q -j 0 "$folder/lib" >/dev/null || true
 printf '%s\n' "$stamp" >"$folder/.lock"
