@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from .docker_engine import DockerEngine, EngineRefused
@@ -56,10 +57,11 @@ def read_processes(engine: DockerEngine, identity: str) -> str:
 
 def read_evidence(engine: DockerEngine, project: str, services: Sequence[str], lines: int) -> dict[str, Any]:
     """The evidence of some services by file name."""
-    evidence: dict[str, Any] = {}
     groups = group_by_service(engine.containers(), project)
-    for service in services:
-        # The newest one: an interrupted `up` may leave an older one behind.
-        for container in groups.get(service, [])[:1]:
-            evidence.update(read_container(engine, service, container["Id"], lines))
+    # The newest one: an interrupted `up` may leave an older one behind.
+    newest = {service: groups[service][0]["Id"] for service in services if service in groups}
+    evidence: dict[str, Any] = {}
+    with ThreadPoolExecutor(max_workers=3) as threads:
+        for found in threads.map(lambda one: read_container(engine, *one, lines), newest.items()):
+            evidence.update(found)
     return evidence

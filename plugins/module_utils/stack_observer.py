@@ -233,6 +233,14 @@ def _check_project(engine: DockerEngine, project: Project, containers: Sequence[
     )
 
 
+def _check_version(version: Mapping[str, str]) -> None:
+    """Refuse an engine that does not know what it is asked: statistics in one shot came with Docker 20.10."""
+    numbers = [int(number) for number in re.findall(r"\d+", version["ApiVersion"])[:2]]
+    if numbers < [1, 41]:
+        told = f"the Docker engine is {version['Version']} (API {version['ApiVersion']})"
+        raise IncidentError(f"{told}, and 20.10 (API 1.41) or newer is needed; upgrade it")
+
+
 def _hashes_alone(project: Project, config: str) -> dict[str, str]:
     command = compose.arguments(project.src, project.name, [compose.STANDARD_INPUT], project.env_file)
     typed = compose.without_dependencies(config)
@@ -309,6 +317,7 @@ def _read_engine(
         # The newest container of a service is the one that counts: an interrupted `up` may leave an older one behind.
         reads = {name: threads.submit(read_container, engine, project, ones[0]["Id"], log_lines) for name, ones in services.items()}
         version = engine.version()
+        _check_version(version)
         described = {"reachable": True, "version": version["Version"], "api_version": version["ApiVersion"]}
         images = {image["Id"]: of_seconds(image["Created"]) for image in made.result()}
         return containers, {name: future.result() for name, future in reads.items()}, images, described

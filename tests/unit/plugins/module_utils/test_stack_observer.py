@@ -267,6 +267,14 @@ def test_an_engine_that_is_down_is_an_observation(project: Project) -> None:
     assert observed["unknown"]["services"] == down
 
 
+def test_an_engine_that_is_too_old_is_refused(engine: Engine, project: Project) -> None:
+    engine.server.answers["GET /version"] = (200, {"Version": "19.03.15", "ApiVersion": "1.40"})
+    with pytest.raises(IncidentError, match=r"is 19.03.15 \(API 1.40\), and 20.10 \(API 1.41\) or newer is needed; upgrade it"):
+        look(project)
+    engine.server.answers["GET /version"] = (200, {"Version": "29.0.0", "ApiVersion": "1.52"})
+    assert look(project)["engine"]["reachable"]
+
+
 def test_an_engine_that_hangs_is_an_observation(engine: Engine, project: Project) -> None:
     over = threading.Event()
 
