@@ -155,7 +155,8 @@ def plan(
                 f"or approve one more with incident_approve={finding['id']}"
             )
         elif once in taken:
-            decision, reason = "leave", f"{remedy} is planned already"
+            # When it does not mend this one too, the next look says so.
+            decision, reason = "none", f"{remedy} is planned already"
         elif risk == "destructive" and not approved:
             decision, reason = "leave", f"{remedy} is destructive; approve it with incident_approve={finding['id']}"
         elif RISKS.index(t.cast(str, risk)) > limit and not approved:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from . import proc
+from .ballast import ballast_on
 from .docker_engine import DockerEngine
 from .errors import IncidentError
 from .redaction import redact, secret_values
@@ -173,8 +174,8 @@ def describe_disk(path: str, holds: str) -> dict[str, Any] | None:
     }
 
 
-def describe_disks(folders: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The file systems of some folders, each once."""
+def describe_disks(folders: Mapping[str, str], ballast: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """The file systems of some folders, each once, with the ballast that lies on it."""
     found: dict[int, dict[str, Any]] = {}
     for holds, path in folders.items():
         disk = describe_disk(path, holds)
@@ -184,7 +185,7 @@ def describe_disks(folders: Mapping[str, str]) -> list[dict[str, Any]]:
         if device in found:
             found[device]["holds"].append(holds)
         else:
-            found[device] = disk
+            found[device] = {**disk, "ballast": ballast_on(device, ballast)}
     return list(found.values())
 
 
@@ -232,7 +233,9 @@ class HostObserver:
         return {
             "memory": memory,
             "cpu": _processors([float(value) for value in load[:3]]),
-            "disks": describe_disks({"root": "/", "docker": self._docker_root, "project": str(self._options["project_src"])}),
+            "disks": describe_disks(
+                {"root": "/", "docker": self._docker_root, "project": str(self._options["project_src"])}, self._options.get("ballast") or ()
+            ),
             "processes": [self._describe(pid) for pid in self._greatest(self._last.stats)],
             "ports": ports,
             "containers": containers if self._guests else None,

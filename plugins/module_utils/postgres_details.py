@@ -11,10 +11,12 @@ import os
 import subprocess
 import tarfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from . import postgres_catalog, sessions
+from .ballast import ballast_on
 from .docker_engine import DockerEngine
 from .errors import IncidentError
 
@@ -144,7 +146,9 @@ def first_line(archive: bytes) -> str:
         return content.readline(100).decode("utf-8", "replace").strip() if content else ""
 
 
-def data_space(inspected: Mapping[str, Any] | None, path: str, unknown: dict[str, str]) -> dict[str, Any] | None:
+def data_space(
+    inspected: Mapping[str, Any] | None, path: str, unknown: dict[str, str], ballast: Sequence[str] = ()
+) -> dict[str, Any] | None:
     """The file system on which the data directory lies, seen from the host: this works whatever state the container is in."""
     mounts = [
         one for one in (inspected or {}).get("Mounts") or [] if path == one["Destination"] or path.startswith(f"{one['Destination']}/")
@@ -153,11 +157,16 @@ def data_space(inspected: Mapping[str, Any] | None, path: str, unknown: dict[str
         return None
     source = max(mounts, key=lambda one: len(one["Destination"]))["Source"]
     try:
-        status = os.statvfs(source)
+        status, device = os.statvfs(source), Path(source).stat().st_dev
     except OSError as error:
         unknown["data_space"] = f"{source} cannot be looked at ({error.strerror}); run as root (`become: true`)"
         return None
-    return {"path": source, "size_bytes": status.f_frsize * status.f_blocks, "free_bytes": status.f_frsize * status.f_bavail}
+    return {
+        "path": source,
+        "size_bytes": status.f_frsize * status.f_blocks,
+        "free_bytes": status.f_frsize * status.f_bavail,
+        "ballast": ballast_on(device, ballast),
+    }
 
 
 def data_directory(

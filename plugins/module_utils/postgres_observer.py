@@ -394,7 +394,10 @@ def _details(scene: Scene, catalog: Catalog, processes: Processes) -> dict[str, 
         "missing_tables": postgres_catalog.missing_tables(tables),
         "data_directory": processes.data_directory,
         "data_space": postgres_details.data_space(
-            scene.containers.postgres, scene.environments[CONTAINER].get("PGDATA") or DEFAULT_DATA_DIRECTORY, scene.unknown
+            scene.containers.postgres,
+            scene.environments[CONTAINER].get("PGDATA") or DEFAULT_DATA_DIRECTORY,
+            scene.unknown,
+            scene.options.get("ballast") or (),
         ),
     }
 

@@ -51,7 +51,7 @@ host:
     disks:
       description:
         - The file systems that hold the root, Docker's folder and the project, each once, C(holds) says which; C(total_bytes),
-          C(free_bytes), C(free_share), C(inodes_total), C(inodes_free), C(inodes_free_share).
+          C(free_bytes), C(free_share), C(inodes_total), C(inodes_free), C(inodes_free_share), and the C(ballast) on it (C(path), C(bytes)).
       type: list
       elements: dict
     processes:

@@ -79,6 +79,11 @@ options:
   fingerprint_key:
     description: Key of the fingerprints of secrets that are compared with the baseline. Read from the file beside it, not given by hand.
     type: str
+  ballast:
+    description: Files that are kept to be deleted when their file system is full.
+    type: list
+    elements: path
+    default: []
   memory_limits:
     description: Memory limits by service, as Compose writes sizes, that are to be higher than the compose files say.
     type: dict
@@ -195,6 +200,7 @@ def main() -> None:
             **POSTGRES_INFO_OPTIONS,
             **EDGE_INFO_OPTIONS,
             "evidence_of": {"type": "list", "elements": "str", "default": []},
+            "ballast": {"type": "list", "elements": "path", "default": []},
             "memory_limits": {"type": "dict", "default": {}},
             "pool_environment": {"type": "dict", "default": {}},
             "baseline": {"type": "path"},

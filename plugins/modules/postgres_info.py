@@ -213,7 +213,7 @@ postgres:
           made it, and C(image_version).
       type: dict
     data_space:
-      description: The file system of the data directory, C(path), C(size_bytes) and C(free_bytes).
+      description: The file system of the data directory, C(path), C(size_bytes), C(free_bytes), and the C(ballast) on it.
       type: dict
     blockers:
       description:

@@ -164,6 +164,8 @@ def test_a_server_that_does_not_start_on_a_full_disk_is_told_by_the_space() -> N
     )
     observations["postgres"]["data_space"]["free_bytes"] = 4096
     assert found(observations)[0] == "data_disk_full"
+    observations["postgres"]["data_space"]["ballast"] = []
+    assert found(observations)[0] == "data_disk_without_ballast"
 
 
 def test_the_volume_that_lay_unused_is_not_another_cluster_by_mistake() -> None:

@@ -104,7 +104,12 @@ def test_what_a_full_disk_looks_like(what: str, disk: dict[str, t.Any], full: bo
     observations = recorded("page_cache")
     observations["host"]["disks"][0].update(disk)
     findings = diagnosis.plan(diagnosis.diagnose(observations, CAUSES, "service_outage"))
-    assert [(finding["id"], finding["decision"]) for finding in findings] == ([("host_disk_full", "leave")] if full else []), what
+    assert [(finding["id"], finding["decision"]) for finding in findings] == ([("host_disk_without_ballast", "leave")] if full else []), (
+        what
+    )
+    observations["host"]["disks"][0]["ballast"] = [{"path": "/opt/ballast", "bytes": 512 * MIB}]
+    findings = diagnosis.plan(diagnosis.diagnose(observations, CAUSES, "service_outage"))
+    assert [(finding["id"], finding["decision"]) for finding in findings] == ([("host_disk_full", "act")] if full else []), what
 
 
 def test_a_process_of_a_container_is_no_hog_of_the_host() -> None:

@@ -253,7 +253,10 @@ def test_folders_on_several_file_systems(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(host_observer, "describe_disk", disk)
     found = host_observer.describe_disks({"root": "/", "docker": "/var", "project": "/opt", "backup": "/gone"})
-    assert found == [{"path": "/", "holds": ["root"]}, {"path": "/var", "holds": ["docker", "project"]}]
+    assert found == [
+        {"path": "/", "holds": ["root"], "ballast": []},
+        {"path": "/var", "holds": ["docker", "project"], "ballast": []},
+    ]
 
 
 def test_a_folder_that_is_not_there_is_no_disk() -> None:
