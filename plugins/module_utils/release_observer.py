@@ -14,6 +14,7 @@ from typing import Any
 
 from .docker_engine import PROJECT_LABEL, SERVICE_LABEL, DockerEngine
 from .errors import IncidentError
+from .image_archive import newest_archive
 from .stack import group_by_service
 
 
@@ -77,4 +78,9 @@ def observe(options: Mapping[str, Any], migrations: Sequence[Mapping[str, Any]] 
     except IncidentError as error:
         return None, str(error)
     place = (options["project_name"], service)
-    return describe(container["Config"]["Image"], container["Image"], container["Created"], images, migrations, place), ""
+    release = describe(container["Config"]["Image"], container["Image"], container["Created"], images, migrations, place)
+    folder = options.get("release_archives")
+    # Reading archives takes its time, so they are only asked where no image is left.
+    wanted = folder and release["previous"] is None
+    release["archive"] = newest_archive(folder, release["repository"], release["id"]) if wanted else None
+    return release, ""

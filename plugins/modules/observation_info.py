@@ -79,6 +79,9 @@ options:
   fingerprint_key:
     description: Key of the fingerprints of secrets that are compared with the baseline. Read from the file beside it, not given by hand.
     type: str
+  release_archives:
+    description: Folder of archives by C(docker save), in which an image to go back to is looked for where none is left.
+    type: path
   ballast:
     description: Files that are kept to be deleted when their file system is full.
     type: list
@@ -156,6 +159,9 @@ release:
     previous:
       description: C(id), C(names) and C(created_at) of the next older local image of the repository, null when there is none.
       type: dict
+    archive:
+      description: C(path), C(name), C(id) and C(saved_at) of the newest archived one, null where an image is left or none is archived.
+      type: dict
     local_images: {description: The ids of all local images., type: list, elements: str}
     migrations_since:
       description: The migrations that were applied since the container was made, null when that is not known.
@@ -200,6 +206,7 @@ def main() -> None:
             **POSTGRES_INFO_OPTIONS,
             **EDGE_INFO_OPTIONS,
             "evidence_of": {"type": "list", "elements": "str", "default": []},
+            "release_archives": {"type": "path"},
             "ballast": {"type": "list", "elements": "path", "default": []},
             "memory_limits": {"type": "dict", "default": {}},
             "pool_environment": {"type": "dict", "default": {}},

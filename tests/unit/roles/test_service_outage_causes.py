@@ -62,6 +62,10 @@ NEAR_MISSES = {
         },
         ["bad_release"],
     ),
+    "without an image and without an archive there is nothing to go back to": (
+        recorded("rollback_target_gone", release__archive=None),
+        ["rollback_target_lost"],
+    ),
     "a recorded good image that was removed is none to go back to": (
         with_baseline("rollback_target_gone", "gone"),
         ["rollback_target_gone"],

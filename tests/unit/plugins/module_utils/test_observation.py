@@ -33,6 +33,7 @@ OPTIONS = {
     "project_name": "circuit-sage",
     "urls": ["http://127.0.0.1/health"],
     "evidence_of": [],
+    "release_archives": None,
     "ballast": [],
     "memory_limits": {},
     "pool_environment": {},

@@ -79,9 +79,19 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_engine_is_asked() -> None:
     release, _reason = release_observer.observe(OPTIONS, [])
     assert release
-    assert release["previous"]["id"] == "good"
+    assert (release["previous"]["id"], release["archive"]) == ("good", None)
     resolver, _reason = resolver_observer.observe(OPTIONS, {"services": {"backend": {"log": None}}})
     assert resolver == {"nameservers": ["192.0.2.1"], "embedded": False, "failed_services": [], "failed_outside": []}
+
+
+@pytest.mark.usefixtures("engine")
+def test_archives_are_asked_where_no_image_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, str, str]] = []
+    monkeypatch.setattr(DockerEngine, "images", lambda _engine: IMAGES[:2])
+    monkeypatch.setattr(release_observer, "newest_archive", lambda *given: asked.append(given))
+    release_observer.observe({**OPTIONS, "release_archives": None}, [])
+    release_observer.observe({**OPTIONS, "release_archives": "/archives"}, [])
+    assert asked == [("/archives", "shop/backend", "bad")]
 
 
 @pytest.mark.usefixtures("engine")
