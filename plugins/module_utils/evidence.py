@@ -62,6 +62,7 @@ def read_evidence(engine: DockerEngine, project: str, services: Sequence[str], l
     newest = {service: groups[service][0]["Id"] for service in services if service in groups}
     evidence: dict[str, Any] = {}
     with ThreadPoolExecutor(max_workers=3) as threads:
-        for found in threads.map(lambda one: read_container(engine, *one, lines), newest.items()):
-            evidence.update(found)
+        reads = [threads.submit(read_container, engine, service, identity, lines) for service, identity in newest.items()]
+        for read in reads:
+            evidence.update(read.result())
     return evidence

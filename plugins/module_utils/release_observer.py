@@ -81,6 +81,6 @@ def observe(options: Mapping[str, Any], migrations: Sequence[Mapping[str, Any]] 
     release = describe(container["Config"]["Image"], container["Image"], container["Created"], images, migrations, place)
     folder = options.get("release_archives")
     # Reading archives takes its time, so they are only asked where no image is left.
-    wanted = folder and release["previous"] is None
-    release["archive"] = newest_archive(folder, release["repository"], release["id"]) if wanted else None
+    asked = folder is not None and release["previous"] is None
+    release["archive"] = newest_archive(str(folder), release["repository"], release["id"]) if asked else None
     return release, ""

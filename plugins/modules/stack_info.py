@@ -86,6 +86,7 @@ stack:
       description: The Docker engine.
       type: dict
       contains:
+        local: {description: Whether it is the engine of this very host., type: bool}
         reachable: {description: Whether it answered., type: bool}
         version: {description: Its version., type: str}
         api_version: {description: The newest version of its API., type: str}
@@ -218,7 +219,6 @@ stack:
           type: list
           elements: dict
         copies: {description: Other files beside it whose name begins with its name., type: list, elements: str}
-    files: {description: The SHA-256 of each compose file., type: dict}
     files_changed_at: {description: When each compose file was last written., type: dict}
     asked:
       description:

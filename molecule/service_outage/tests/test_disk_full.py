@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Circuit Sage contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The file system of the project is full. In the sight of the run alone: it has a mount namespace with a small copy of the project's folder."""
+"""The file system of the project is full, in the sight of the run alone: it has a mount namespace with a small copy of the folder."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils.sta
 
 MEETING_SECONDS = 5
 _DEFAULTS = {**STACK_OPTIONS, **STACK_INFO_OPTIONS, **POSTGRES_INFO_OPTIONS, **EDGE_INFO_OPTIONS}
-OPTIONS = {
+OPTIONS: dict[str, Any] = {
     **{name: option.get("default") for name, option in _DEFAULTS.items()},
     "project_src": "/opt/circuit-sage",
     "project_name": "circuit-sage",
