@@ -71,12 +71,10 @@ class Record:
         """Make the folder of a new incident under *base* and point ``latest`` to it."""
         now = utc_now()
         stamp = now[:19].replace("-", "").replace(":", "").replace("T", "-")
-        identity = f"{stamp}-{kind}-{secrets.token_hex(2)}"
-        folder = Path(base) / identity
         try:
             Path(base).mkdir(mode=0o700, parents=True, exist_ok=True)
-            (folder / "evidence").mkdir(mode=0o700, parents=True)
-            folder.chmod(0o700)
+            folder = cls._new_folder(Path(base), f"{stamp}-{kind}")
+            (folder / "evidence").mkdir(mode=0o700)
         except OSError as error:
             raise IncidentError(
                 f"the record folder {base} cannot be written ({error.strerror}); set incident_record_dir to a folder that you may write"
@@ -84,7 +82,7 @@ class Record:
         record = cls(
             folder,
             {
-                "id": identity,
+                "id": folder.name,
                 "kind": kind,
                 "title": title,
                 "host": host,
@@ -101,6 +99,17 @@ class Record:
         record.save()
         record.point_latest(Path(base))
         return record
+
+    @staticmethod
+    def _new_folder(base: Path, name: str) -> Path:
+        """A folder that no other record has: a run on many hosts begins tens of them in one second."""
+        while True:
+            folder = base / f"{name}-{secrets.token_hex(2)}"
+            try:
+                folder.mkdir(mode=0o700)
+            except FileExistsError:
+                continue
+            return folder
 
     @classmethod
     def load(cls, folder: str) -> Record:

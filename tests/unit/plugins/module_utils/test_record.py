@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import record as module
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import Record, write_private
 
@@ -36,6 +37,15 @@ def test_latest_names_the_newest_incident(record: Record) -> None:
     assert (base / "latest").resolve() == record.folder
     newer = Record.create(str(base), "db_failure", "again", "sandbox", "P1")
     assert (base / "latest").resolve() == newer.folder
+
+
+def test_incidents_of_one_second_never_share_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "utc_now", lambda: "2026-11-23T07:56:07.000+00:00")
+    ends = iter(["aaaa", "aaaa", "aaaa", "bbbb"])
+    monkeypatch.setattr(module.secrets, "token_hex", lambda _bytes: next(ends))
+    made = [Record.create(str(tmp_path), "db_failure", "again", host, "P1") for host in ("one", "two")]
+    assert [record.folder.name[-4:] for record in made] == ["aaaa", "bbbb"]
+    assert [Record.load(str(record.folder)).content["host"] for record in made] == ["one", "two"]
 
 
 def test_every_event_is_on_the_disk_at_once(record: Record) -> None:
