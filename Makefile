@@ -39,9 +39,12 @@ importer: ready-python ## ask galaxy-importer whether Galaxy would take the tarb
 molecule: ready ## run the scenarios on the sandbox (one of them: make molecule SCENARIO=db_failure), then remove it
 	@setup/molecule.sh
 
-bench: ready ## measure how long a run takes, as ratios
+# Which of the programs in bench/.
+BENCH ?= speed
+
+bench: ready ## measure how long runs take, as ratios (who recovers which fault, in some hours: make bench BENCH=recovery)
 	@molecule/stack/stack.sh up
-	@.venv/bin/python bench/speed.py
+	@.venv/bin/python bench/$(BENCH).py
 
 clean: ## remove what these targets made, but not the records in incidents/
 	@setup/clean.sh

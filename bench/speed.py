@@ -2,303 +2,155 @@
 # Copyright: (c) 2026, Circuit Sage contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How fast `db_failure` is on the running sandbox, beside what cannot be undercut. Fails when a bar is missed.
+"""How fast a diagnosis and a repair are on the running sandbox, beside what cannot be undercut. Fails when a bar is missed.
 
 Everything is measured in one run and judged by medians, and what is compared takes turns, so that a machine that is busy or slow for a
 while is so for both sides. Beside the time on the clock stands the processor time of the command, which suffers less from other work.
-
-An outage is timed from the start of the command to the beginning of the healthy time that lasts until the command has ended: a service that
-comes back and is taken down once more has not come back yet.
 """
 
 from __future__ import annotations
 
 import argparse
-import http.client
 import os
-import statistics
-import subprocess
 import sys
 import tempfile
-import threading
-import time
-import typing as t
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parent.parent
-STACK = CHECKOUT / "molecule" / "stack"
-PROGRAMS = Path(sys.executable).parent
+from faults import incident_of
+from growth import write_inventory
+from outages import OUTAGES, Outage, time_outage, timed
+from stack import ANSIBLE_PLAYBOOK, CHECKOUT, HEALTH_SECONDS, RESULTS, STACK, NotMeasured, Stack, end_as_by_ctrl_c, tell, wait_for
+from table import HEAD, Bar, Ran, Row, in_turns, markdown, plain
+
+SANDBOX_INVENTORY = CHECKOUT / "inventories" / "sandbox"
 
 # The bars, in seconds above what the row is compared with.
 DIAGNOSIS_ABOVE_FLOOR = 2.5
 REPAIR_ABOVE_ORACLE = 4.0
-
-POLL_SECONDS = 0.05
-PROBE_SECONDS = 1.0
-COMMAND_SECONDS = 180.0
-HEALTH_SECONDS = 120.0
-# Docker forgets the back-off of a container that ran so long; with some seconds more, each outage begins with the same one.
-STEADY_SECONDS = 12.0
-STEADY_WITHIN = 60.0
+REPAIR_ABOVE_GUIDE = 2.0
+# How many hosts a diagnosis grows to. Ansible's own number of forks works at them, five.
+HOSTS = (1, 10, 50)
 
 
-class NotMeasured(Exception):
-    """The bench could not be carried out; the text says why, and what to do."""
-
-
-class Sandbox:
-    """The names and addresses of the sandbox, from the same SANDBOX_* variables that its own scripts read."""
-
-    def __init__(self) -> None:
-        self.project = os.environ.get("SANDBOX_PROJECT", "circuit-sage-sandbox")
-        self.edge_port = int(os.environ.get("SANDBOX_EDGE_PORT", "18080"))
-        self.backend_port = int(os.environ.get("SANDBOX_BACKEND_PORT", "14000"))
-        self.postgres, self.backend = f"{self.project}-db", f"{self.project}-api"
-        self.compose = ["docker", "compose", "--project-directory", str(STACK), "--project-name", self.project]
-        self.compose += ["--env-file", str(STACK / ".env.production")]
-        for file in ("docker-compose.prod.yml", "docker-compose.sandbox.yml"):
-            self.compose += ["--file", str(STACK / file)]
-
-
-class Ran(t.NamedTuple):
-    """One measurement: seconds on the clock, and seconds of processor time of the command and of what it started."""
-
-    seconds: float
-    processor: float
-
-
-class Row(t.NamedTuple):
-    """One line of the table."""
-
-    name: str
-    runs: list[Ran]
-    # What it is compared with: its name, its median, and by how many seconds it may be exceeded.
-    against: tuple[str, float, float] | None = None
-
-    @property
-    def median(self) -> float:
-        return statistics.median(run.seconds for run in self.runs)
-
-    @property
-    def passed(self) -> bool:
-        return self.against is None or self.median <= self.against[1] + self.against[2]
-
-    def cells(self) -> list[str]:
-        """The line as it is shown."""
-        seconds = [run.seconds for run in self.runs]
-        shown = [self.name, str(len(self.runs)), f"{self.median:.2f}", f"{min(seconds):.2f} to {max(seconds):.2f}"]
-        shown.append(f"{statistics.median(run.processor for run in self.runs):.2f}")
-        if self.against is None:
-            return [*shown, "", "", ""]
-        name, base, above = self.against
-        bar = f"≤ {name}" + (f" + {above} s" if above else "") + f" = {base + above:.2f}"
-        return [*shown, f"{self.median / base:.2f} of {name}", bar, "pass" if self.passed else "MISSED"]
-
-
-def status(port: int, path: str) -> int:
-    """The status of an answer from a published port, 0 when there is none."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PROBE_SECONDS)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().status
-    except (OSError, http.client.HTTPException):
-        return 0
-    finally:
-        connection.close()
-
-
-class Watch(threading.Thread):
-    """Looks for health from outside until it is told to end, and keeps when the present healthy time began.
-
-    The edge is asked only until it has let through what the backend answers: it limits a client to ten calls a second. This release has no
-    /api/health, so that any answer but the edge's own for a backend that it cannot reach proves the way.
-    """
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        super().__init__(daemon=True)
-        self._sandbox = sandbox
-        self._ended = threading.Event()
-        self.healthy_since: float | None = None
-
-    def run(self) -> None:
-        while not self._ended.wait(POLL_SECONDS):
-            if status(self._sandbox.backend_port, "/health") != http.client.OK:
-                self.healthy_since = None
-            elif self.healthy_since is None and status(self._sandbox.edge_port, "/api/health") not in (0, 502, 503, 504):
-                self.healthy_since = time.monotonic()
-
-    def end(self) -> None:
-        self._ended.set()
-        self.join()
-
-
-def timed(command: t.Sequence[str], expected: str = "") -> Ran:
-    """Run a command to its end; one that fails, or does not print what is expected, has not been measured."""
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
-    before, began = os.times(), time.monotonic()
-    try:
-        done = subprocess.run(
-            command,
-            cwd=CHECKOUT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=COMMAND_SECONDS,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-    except subprocess.TimeoutExpired:
-        raise NotMeasured(f"`{' '.join(command)}` was not done after {COMMAND_SECONDS:.0f} s; try it by hand") from None
-    seconds, after = time.monotonic() - began, os.times()
-    if done.returncode or expected not in done.stdout:
-        said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-5:])
-        raise NotMeasured(f"`{' '.join(command)}` did not do what it should; its last words:\n{said}")
-    processor = sum(after[2:4]) - sum(before[2:4])
-    return Ran(seconds, processor)
-
-
-def wait_for(condition: t.Callable[[], bool], seconds: float, what: str) -> None:
-    """Wait for a condition, so long at most."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise NotMeasured(f"{what} within {seconds:.0f} s; look with `docker ps -a`, or make the stack anew with `make stack`")
-        time.sleep(POLL_SECONDS)
-
-
-def healthy(sandbox: Sandbox) -> bool:
-    return status(sandbox.backend_port, "/health") == http.client.OK
-
-
-def start_of_backend(sandbox: Sandbox) -> str:
-    """When the backend's container was started, as Docker says it, and whether it runs."""
-    command = ["docker", "inspect", "--format", "{{.State.StartedAt}} {{.State.Running}}", sandbox.backend]
-    return subprocess.run(command, capture_output=True, text=True, timeout=PROBE_SECONDS * 10, check=False).stdout.strip()
-
-
-def settle(sandbox: Sandbox) -> None:
-    """Wait until the backend is healthy, and has run without a restart for so long that its back-off is forgotten."""
-    wait_for(lambda: healthy(sandbox), HEALTH_SECONDS, "the sandbox was not healthy")
-    seen, since = start_of_backend(sandbox), time.monotonic()
-
-    def steady() -> bool:
-        nonlocal seen, since
-        now = start_of_backend(sandbox)
-        if now != seen or not healthy(sandbox):
-            seen, since = now, time.monotonic()
-        return time.monotonic() - since >= STEADY_SECONDS
-
-    wait_for(steady, STEADY_WITHIN, "the backend did not run for a while without a restart")
-
-
-def restarts_of_backend(sandbox: Sandbox) -> tuple[int, str]:
-    """How often Docker itself has restarted the backend, and its state."""
-    command = ["docker", "inspect", "--format", "{{.RestartCount}} {{.State.Status}}", sandbox.backend]
-    said = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_SECONDS * 10, check=True).stdout.split()
-    return int(said[0]), said[1]
-
-
-def outage(sandbox: Sandbox, way: t.Sequence[str], expected: str, restarts: int) -> Ran:
-    """Stop PostgreSQL, let the backend crash for a while, then time one way to bring the service back."""
-    settle(sandbox)
-    before, _state = restarts_of_backend(sandbox)
-    timed([sys.executable, str(STACK / "fault.py"), "inject", "postgres_stopped"])
-
-    def waits() -> bool:
-        count, state = restarts_of_backend(sandbox)
-        return count - before >= restarts and state == "restarting"
-
-    # Nobody acts at once. How long Docker makes the backend wait depends on how often it has failed: the same for every run.
-    wait_for(waits, COMMAND_SECONDS, f"the backend did not crash {restarts} times")
-    watch = Watch(sandbox)
-    watch.start()
-    try:
-        began = time.monotonic()
-        ran = timed(way, expected)
-        wait_for(lambda: watch.healthy_since is not None, HEALTH_SECONDS, "the service was not healthy again")
-        return ran._replace(seconds=t.cast(float, watch.healthy_since) - began)
-    finally:
-        watch.end()
-
-
-def in_turns(ways: t.Mapping[str, t.Callable[[], Ran]], times: int) -> dict[str, list[Ran]]:
-    """Measure each way so many times, by turns that begin with another one each time."""
-    names = list(ways)
-    runs: dict[str, list[Ran]] = {name: [] for name in names}
-    for turn in range(times):
-        for name in names[turn % len(names) :] + names[: turn % len(names)]:
-            runs[name].append(ways[name]())
-            print(f"  bench: {name}, {turn + 1} of {times}: {runs[name][-1].seconds:.2f} s", file=sys.stderr, flush=True)
+def measure_in_turns(what: str, ways: Mapping[str, Callable[[], Ran]], turns: int) -> dict[str, list[Ran]]:
+    """Measure each way so many times."""
+    runs: dict[str, list[Ran]] = {name: [] for name in ways}
+    for turn, name in in_turns(list(ways), turns):
+        runs[name].append(ways[name]())
+        tell(f"{what}, {name}, {turn + 1} of {turns}: {runs[name][-1].seconds:.2f} s")
     return runs
 
 
-def measure(sandbox: Sandbox, cheap: int, faults: int, restarts: int) -> list[Row]:
+class Speed:
+    """The measurements of one run, which keep their records and inventories in one folder."""
+
+    def __init__(self, stack: Stack, folder: Path) -> None:
+        self._stack, self._folder = stack, folder
+
+    def _play(self, playbook: str, *arguments: str, inventory: Path = SANDBOX_INVENTORY) -> list[str]:
+        return [ANSIBLE_PLAYBOOK, "-i", str(inventory), str(CHECKOUT / playbook), *arguments]
+
+    def _respond(self, incident: str, *arguments: str, inventory: Path = SANDBOX_INVENTORY) -> list[str]:
+        records = f"incident_record_dir={self._folder / 'records'}"
+        return self._play(f"playbooks/{incident}.yml", "--extra-vars", records, *arguments, inventory=inventory)
+
+    def diagnosis(self, turns: int) -> list[Row]:
+        """The diagnosis of the healthy stack by one role, beside an empty play."""
+        ways = {
+            "floor": lambda: timed(self._play("bench/empty.yml")),
+            "diagnosis": lambda: timed(self._respond("db_failure"), " s  healthy "),
+        }
+        runs = measure_in_turns("healthy stack", ways, turns)
+        floor = Row("floor: a play without tasks", runs["floor"])
+        bar = Bar.above("floor", floor.median, DIAGNOSIS_ABOVE_FLOOR)
+        return [floor, Row("diagnosis of the healthy stack", runs["diagnosis"], bar)]
+
+    def growth(self, turns: int) -> list[Row]:
+        """The diagnosis of the same stack under many names: what one host takes must not grow with their number."""
+
+        def diagnose(number: int, inventory: Path) -> Ran:
+            settings = ["--extra-vars", f"incident_mode=diagnose circuit_sage_project_src={STACK}"]
+            return timed(self._respond("db_failure", *settings, inventory=inventory), " s  healthy ", number)
+
+        ways = {}
+        for number in HOSTS:
+            inventory = write_inventory(SANDBOX_INVENTORY, self._folder / f"hosts-{number}", number)
+            ways[str(number)] = partial(diagnose, number, inventory)
+        runs = measure_in_turns("hosts", ways, turns)
+        one = Row("diagnosis of 1 host", runs["1"])
+        rows = [one]
+        for number in HOSTS[1:]:
+            row = Row("", runs[str(number)], Bar.times("1 host", one.median, number))
+            rows.append(row._replace(name=f"diagnosis of {number} hosts, {row.median / number:.2f} s each"))
+        return rows
+
+    def repair(self, outage: Outage, turns: int) -> list[Row]:
+        """An outage mended by its incident's playbook, beside the command of one who knows and beside the guide's."""
+        oracle = ["docker", outage.command, self._stack.container(outage.service)]
+        playbook = self._respond(incident_of(outage.fault))
+        ways = {
+            "oracle": lambda: time_outage(self._stack, outage, oracle),
+            "playbook": lambda: time_outage(self._stack, outage, playbook, " s  resolved "),
+            "guide": lambda: time_outage(self._stack, outage, self._stack.guide),
+        }
+        runs = measure_in_turns(outage.fault, ways, turns)
+        known = Row(f"{outage.fault}, oracle: `docker {outage.command}` of {outage.service}", runs["oracle"])
+        guide = Row(f"{outage.fault}, guide: `docker compose restart`", runs["guide"])
+        name = f"{outage.fault} mended"
+        return [
+            known,
+            guide,
+            Row(name, runs["playbook"], Bar.above("oracle", known.median, REPAIR_ABOVE_ORACLE)),
+            Row(name, runs["playbook"], Bar.above("guide", guide.median, REPAIR_ABOVE_GUIDE)),
+        ]
+
+
+def measure(stack: Stack, options: argparse.Namespace) -> list[Row]:
     """All rows of the table."""
-    with tempfile.TemporaryDirectory(prefix="circuit-sage-bench-") as records:
-        ansible = [str(PROGRAMS / "ansible-playbook"), "-i", str(CHECKOUT / "inventories" / "sandbox")]
-        empty = [*ansible, str(CHECKOUT / "bench" / "empty.yml")]
-        playbook = [*ansible, str(CHECKOUT / "playbooks" / "db_failure.yml"), "--extra-vars", f"incident_record_dir={records}"]
-        wait_for(lambda: healthy(sandbox), PROBE_SECONDS, "the sandbox is not healthy")
-        quick = in_turns({"floor": lambda: timed(empty), "diagnosis": lambda: timed(playbook, " healthy ")}, cheap)
-        restart = [*sandbox.compose, "restart"]
-        repairs = in_turns(
-            {
-                "oracle": lambda: outage(sandbox, ["docker", "start", sandbox.postgres], "", restarts),
-                "playbook": lambda: outage(sandbox, playbook, " resolved ", restarts),
-                "guide": lambda: outage(sandbox, restart, "", restarts),
-            },
-            faults,
-        )
-    floor = Row("floor: a play without tasks", quick["floor"])
-    oracle = Row("oracle: `docker start`", repairs["oracle"])
-    guide = Row("guide: `docker compose restart`", repairs["guide"])
-    return [
-        floor,
-        Row("diagnosis of the healthy stack", quick["diagnosis"], ("floor", floor.median, DIAGNOSIS_ABOVE_FLOOR)),
-        oracle,
-        guide,
-        Row("`postgres_stopped` mended", repairs["playbook"], ("oracle", oracle.median, REPAIR_ABOVE_ORACLE)),
-        Row("`postgres_stopped` mended", repairs["playbook"], ("guide", guide.median, 0.0)),
-    ]
+    wait_for(stack.serves, HEALTH_SECONDS, "the sandbox was not healthy")
+    with tempfile.TemporaryDirectory(prefix="circuit-sage-bench-") as folder:
+        speed = Speed(stack, Path(folder))
+        rows = speed.diagnosis(options.cheap) + speed.growth(options.growth)
+        for outage in OUTAGES:
+            rows += speed.repair(outage, options.repairs)
+    return rows
 
 
-def tables(rows: t.Sequence[Row]) -> tuple[str, str]:
-    """The table for the terminal, and as Markdown."""
-    head = ["what", "runs", "median s", "range s", "CPU s", "ratio", "bar s", "result"]
-    lines = [head, *(row.cells() for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    plain = "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
-    rule = ["---"] * len(head)
-    return plain, "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *lines[1:]))
+def report(rows: Sequence[Row], load: float, path: Path) -> None:
+    """Show the table, and write it as Markdown."""
+    note = (
+        f"Medians of one run on {os.cpu_count()} cores, load {load:.1f} at its start and {os.getloadavg()[0]:.1f} at its end. CPU is the "
+        "processor time of the command and what it started, without the Docker engine's; an outage is timed to health through the edge. "
+        "The hosts are names of one stack, five at a time: the bar is that the time for each does not grow with their number."
+    )
+    lines = [HEAD, *(row.cells() for row in rows)]
+    print(f"{plain(lines)}\n{note}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{markdown(lines)}\n\n{note}\n", encoding="utf-8")
+    print(f"As Markdown: {path}")
 
 
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cheap", type=int, default=5, help="repetitions of the floor and of the diagnosis (default %(default)s)")
-    parser.add_argument("--faults", type=int, default=3, help="repetitions of each way out of the outage (default %(default)s)")
-    parser.add_argument("--restarts", type=int, default=4, help="how often the backend crashes before the command (default %(default)s)")
-    parser.add_argument("--markdown", type=Path, default=CHECKOUT / ".cache" / "bench" / "speed.md", help="file for the table as Markdown")
+    parser.add_argument("--growth", type=int, default=1, help="repetitions of the diagnosis of many hosts (default %(default)s)")
+    parser.add_argument("--repairs", type=int, default=3, help="repetitions of each way out of each outage (default %(default)s)")
+    parser.add_argument("--markdown", type=Path, default=RESULTS / "speed.md", help="file for the table as Markdown")
     options = parser.parse_args()
-    sandbox = Sandbox()
+    end_as_by_ctrl_c()
     load = os.getloadavg()[0]
     try:
-        rows = measure(sandbox, options.cheap, options.faults, options.restarts)
+        rows = measure(Stack(), options)
     except NotMeasured as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
-    finally:
-        # Whatever broke off, the sandbox is left with its database.
-        subprocess.run(["docker", "start", sandbox.postgres], capture_output=True, timeout=COMMAND_SECONDS, check=False)
-    note = (
-        f"Medians of one run on {os.cpu_count()} cores, load {load:.1f} at its start and {os.getloadavg()[0]:.1f} at its end. CPU is the "
-        "processor time of the command and what it started, without the Docker engine's; an outage is timed to health through the edge."
-    )
-    plain, markdown = tables(rows)
-    print(f"{plain}\n{note}")
-    options.markdown.parent.mkdir(parents=True, exist_ok=True)
-    options.markdown.write_text(f"{markdown}\n\n{note}\n", encoding="utf-8")
-    print(f"As Markdown: {options.markdown}")
+    except KeyboardInterrupt:
+        print("bench: ended early; what was broken is taken back", file=sys.stderr)
+        return 130
+    report(rows, load, options.markdown)
     missed = [f"{row.name} ({row.cells()[6]})" for row in rows if not row.passed]
     if missed:
         print(f"bench: missed: {'; '.join(missed)}", file=sys.stderr)
