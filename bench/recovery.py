@@ -38,6 +38,8 @@ from stack import (
 from table import markdown, plain
 from watcher import Watcher
 
+# Some faults race with the server, and on a busy machine one does not bite now and then.
+ATTEMPTS = 2
 # Making the stack anew may build its images.
 STACK_SECONDS = 600.0
 # Slower than the ten calls a second that the edge allows a client.
@@ -142,18 +144,21 @@ class Results:
 
 
 def try_out(stack: Stack, identity: str, way: str, seconds: float) -> str:
-    """The verdict on one way out of a fault. Where it cannot be measured, the stack is made whole for what follows."""
-    verdict = verdicts.NOT_MEASURED
-    try:
-        begin_anew(stack)
-        with faults.injected(identity):
-            verdict = Trial(stack, identity, seconds).of(way)
-    except NotMeasured as error:
-        tell(f"{identity}, {way}: {error}")
-        done = run([str(STACK / "stack.sh"), "up"], STACK_SECONDS)
-        if done.returncode:
-            tell(last_words(done))
-    return verdict
+    """The verdict on one way out of a fault. Where something went wrong, the stack is made whole for what follows."""
+    verdict = ""
+    for _attempt in range(ATTEMPTS):
+        try:
+            begin_anew(stack)
+            with faults.injected(identity):
+                verdict = Trial(stack, identity, seconds).of(way)
+        except NotMeasured as error:
+            tell(f"{identity}, {way}: {error}")
+            done = run([str(STACK / "stack.sh"), "up"], STACK_SECONDS)
+            if done.returncode:
+                tell(last_words(done))
+        if verdict:
+            return verdict
+    return verdicts.NOT_MEASURED
 
 
 def main() -> int:

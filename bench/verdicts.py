@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-OURS, GUIDE, WATCHER = "the playbook", "the guide's restart", "a watcher of container health"
-WAYS = (OURS, GUIDE, WATCHER)
+OURS, GUIDE, WATCHER = "playbook", "guide", "watcher"
+WAYS = {OURS: "the incident's playbook", GUIDE: "the guide's restart", WATCHER: "a watcher of container health"}
 
 RECOVERED = "recovered"
 STAYS = "stays"
@@ -41,12 +41,12 @@ def count_lines(verdicts: Verdicts) -> list[list[str]]:
     """The counts as a table."""
     spared = sum(NO_REMEDY in of_fault.values() for of_fault in verdicts.values())
     head = [f"of {len(verdicts) - spared} faults that need a remedy", *VERDICTS]
-    return [head, *([way, *(str(number) for number in of_way.values())] for way, of_way in counts(verdicts).items())]
+    return [head, *([WAYS[way], *(str(number) for number in of_way.values())] for way, of_way in counts(verdicts).items())]
 
 
 def fault_lines(verdicts: Verdicts) -> list[list[str]]:
     """The verdicts as a table."""
-    return [["fault", *WAYS], *([identity, *(of_fault[way] for way in WAYS)] for identity, of_fault in verdicts.items())]
+    return [["fault", *WAYS.values()], *([identity, *(of_fault[way] for way in WAYS)] for identity, of_fault in verdicts.items())]
 
 
 def missed(verdicts: Verdicts) -> Sequence[str]:

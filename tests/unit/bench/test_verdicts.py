@@ -59,12 +59,12 @@ def test_counts_leave_out_what_needs_no_remedy() -> None:
     assert counts(VERDICTS)[WATCHER] == {RECOVERED: 0, LEFT: 0, STAYS: 3, BY_ITSELF: 1, NOT_MEASURED: 0}
     lines = count_lines(VERDICTS)
     assert lines[0][0] == "of 4 faults that need a remedy"
-    assert lines[2] == [GUIDE, "2", "0", "2", "0", "0"]
+    assert lines[2] == [WAYS[GUIDE], "2", "0", "2", "0", "0"]
 
 
 def test_every_fault_is_shown() -> None:
     lines = fault_lines(VERDICTS)
-    assert lines[0] == ["fault", *WAYS]
+    assert lines[0] == ["fault", *WAYS.values()]
     assert lines[-1] == ["page_cache", NO_REMEDY, NO_REMEDY, NO_REMEDY]
 
 
