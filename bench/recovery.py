@@ -186,7 +186,8 @@ def main() -> int:
     except KeyboardInterrupt:
         print("bench: ended early; what was broken is taken back", file=sys.stderr)
         status = 130
-    results.show()
+    if results.verdicts:
+        results.show()
     missed = verdicts.missed(results.verdicts)
     if missed:
         print(f"bench: missed: {'; '.join(missed)}", file=sys.stderr)
