@@ -132,7 +132,8 @@ class Results:
     def _note(self) -> str:
         return (
             f"Each way had {self._seconds:g} s for a fault that was brought about anew. Recovered: steadily healthy through the edge, the "
-            "application's login works, and the fault's own symptom is gone. The restart is the guide's `docker compose restart`."
+            "application's login works, and the fault's own symptom is gone. The restart is the guide's `docker compose restart`. "
+            "Nothing is said of the cause: a restart that leaves it counts, though the fault comes back with the next load."
         )
 
     def show(self) -> None:

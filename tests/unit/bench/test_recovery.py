@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import cycle
+from subprocess import CompletedProcess
 
 import faults
 import pytest
 import recovery
+from stack import NotMeasured
 
 SECONDS = 0.3
 
@@ -75,3 +78,52 @@ def test_a_login_that_fails_is_not_well(looks: list[float], monkeypatch: pytest.
     monkeypatch.setattr(faults, "shows", lambda _identity: False)
     monkeypatch.setattr(faults, "well_inside", lambda: False)
     assert not well(lambda _seconds: True)
+
+
+@pytest.fixture
+def whole(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What made the stack whole so far."""
+    made: list[str] = []
+
+    def run(command: list[str], _seconds: float) -> CompletedProcess[str]:
+        made.append(command[-1])
+        return CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(recovery, "run", run)
+    monkeypatch.setattr(recovery, "begin_anew", lambda _stack: None)
+    monkeypatch.setattr(recovery.Trial, "of", lambda _self, _way: "recovered")
+    return made
+
+
+def injected(monkeypatch: pytest.MonkeyPatch, bites: list[bool], taken_back: bool) -> None:
+    """Faults that bite or do not, one after the other, and can be taken back or not."""
+    answers = iter(bites)
+
+    @contextmanager
+    def of(identity: str) -> Iterator[None]:
+        if not next(answers):
+            raise NotMeasured(f"{identity} did not bite")
+        yield
+        if not taken_back:
+            raise NotMeasured(f"{identity} could not be taken back")
+
+    monkeypatch.setattr(faults, "injected", of)
+
+
+@pytest.mark.parametrize(
+    ("bites", "taken_back", "verdict", "repairs"),
+    [
+        ([True], True, "recovered", 0),
+        ([False, True], True, "recovered", 1),
+        ([False, False], True, "not measured", 2),
+        # What was seen stands, and the next fault begins on a stack that is whole.
+        ([True], False, "recovered", 1),
+    ],
+)
+def test_what_goes_wrong_never_counts_and_is_put_in_order(
+    monkeypatch: pytest.MonkeyPatch, whole: list[str], bites: list[bool], taken_back: bool, verdict: str, repairs: int
+) -> None:
+    injected(monkeypatch, bites, taken_back)
+    stack = FakeStack(lambda _seconds: True)
+    assert recovery.try_out(stack, "lock_blocker", "guide", SECONDS) == verdict  # type: ignore[arg-type]
+    assert whole == ["up"] * repairs
