@@ -4,11 +4,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # What goes before each shell part of a fault. It runs under bash with the names of containers, files and addresses in its environment:
-# PROJECT, STACK, COMPOSE_FILES, ENV_FILE, STATE (a folder for what a fault has to remember), POSTGRES, BACKEND, FRONTEND, EDGE (containers),
-# NETWORK, POSTGRES_ADDRESS, BACKEND_ADDRESS, BACKEND_URL, EDGE_URL.
-# What a fault may use: names of containers and addresses, `compose`, `env_value NAME`, `admin_sql` (psql over the container's local
-# socket to the database postgres), `login` (psql over TCP with the application's password), `health` (HTTP status of the backend), `page`
-# (HTTP status of the page through nginx, 000 without an answer), `edge` (a command in the edge's container),
+# PROJECT, STACK, COMPOSE_FILES (one a line), ENV_FILE, STATE (a folder for what a fault has to remember), POSTGRES, BACKEND, FRONTEND, EDGE
+# (containers), NETWORK, POSTGRES_ADDRESS, BACKEND_ADDRESS, BACKEND_URL, EDGE_URL.
+# What a fault may use: names of containers and addresses, $PYTHON_IMAGE (has Python and psycopg2, whatever application is drilled), `compose`,
+# `env_value NAME`, `admin_sql` (psql over the container's local socket to the database postgres), `login` (psql over TCP with the
+# application's password), `health` (HTTP status of the backend), `page` (HTTP status of the page through nginx, 000 without an answer),
+# `data_folder` (the database's data on the host), `edge` (a command in the edge's container),
 # `maintenance true|false`, `new_certificate NAME DAYS` (as certbot lays it out: `live` leads into the archive, whose first number is the
 # pair that was served until now, and the second the new one), `old_certificate` (takes that back and has nginx serve it), `bad_release`
 # (deploys an image of the project's own repository whose API answers 500), `no_release` (takes that back).
@@ -16,7 +17,9 @@
 set -eu
 compose() {
   local files=() file
-  for file in $COMPOSE_FILES; do files+=(-f "$STACK/$file"); done
+  while IFS= read -r file; do
+    case $file in /*) files+=(-f "$file") ;; *) files+=(-f "$STACK/$file") ;; esac
+  done <<<"$COMPOSE_FILES"
   docker compose --env-file "$ENV_FILE" -p "$PROJECT" "${files[@]}" "$@"
 }
 env_value() { sed -n "s/^$1=//p" "$ENV_FILE" | tail -n 1; }
@@ -73,8 +76,13 @@ no_release() {
     { grep "^$PROJECT-release/backend:" || true; } | xargs -r docker rmi -f
 }
 api() { curl -s -o /dev/null --max-time 3 -w '%{http_code}' "$BACKEND_URL/api/subscriptions" || true; }
+data_folder() {
+  docker inspect -f '{{range .Mounts}}{{if eq .Destination "/var/lib/postgresql/data"}}{{.Source}}{{end}}{{end}}' "$POSTGRES"
+}
 edge() { docker exec -i "$EDGE" "$@"; }
 DB_USER=$(env_value POSTGRES_USER)
 DB_NAME=$(env_value POSTGRES_DB)
 PGPASSWORD=$(env_value POSTGRES_PASSWORD)
 export PGPASSWORD
+# shellcheck disable=SC2034 # for the faults
+PYTHON_IMAGE=circuit-sage-sandbox/backend:1

@@ -38,7 +38,7 @@ def environment() -> dict[str, str]:
     return {
         **os.environ,
         "STACK": str(STACK),
-        "COMPOSE_FILES": "docker-compose.prod.yml docker-compose.sandbox.yml",
+        "COMPOSE_FILES": "docker-compose.prod.yml\ndocker-compose.sandbox.yml",
         "STATE": str(state),
         "ENV_FILE": str(STACK / ".env.production"),
         "PROJECT": project,

@@ -63,19 +63,17 @@ class ActionModule(ActionBase):
         self._timeline: list[Mapping] = []
         self._began = time.monotonic()
         found = self._blank()
-        try:
-            self._drill(found)
-        except IncidentError as error:
-            found["reasons"].append(str(error))
-        found["timeline"] = self._timeline
-        found["status"] = "failed" if found["reasons"] else "passed"
+        if reason := self._fault.get("skipped"):
+            found.update(status="skipped", reasons=[reason])
+        else:
+            self._drill_and_judge(found)
         recovered = found["seconds_to_recover"]
         text = f"{self._fault['id']}: {found['status']}"
         text += f", {found['outcome']} after {found['playbook_seconds']:.1f} s" if found["outcome"] else ""
         text += f", serving after {recovered:.1f} s" if recovered is not None else ""
         text += f" ({'; '.join(found['reasons'])})" if found["reasons"] else ""
         entry = {"at": utc_now(), "event": found["status"], "text": text}
-        return {**result, "changed": True, "drilled": found, "account": [entry]}
+        return {**result, "changed": found["status"] != "skipped", "drilled": found, "account": [entry]}
 
     def _blank(self) -> Mapping:
         fault = self._fault
@@ -93,6 +91,14 @@ class ActionModule(ActionBase):
         }
 
     # The course of the drill
+
+    def _drill_and_judge(self, found: Mapping) -> None:
+        try:
+            self._drill(found)
+        except IncidentError as error:
+            found["reasons"].append(str(error))
+        found["timeline"] = self._timeline
+        found["status"] = "failed" if found["reasons"] else "passed"
 
     def _drill(self, found: Mapping) -> None:
         fault = self._fault

@@ -52,9 +52,11 @@ class ActionModule(ActionBase):
             if sick:
                 raise IncidentError(f"{host} is not healthy ({'; '.join(sick)}); mend it before something else is broken")
             names = drill_faults.environment(observations, options)
+            chosen = [{**fault, "skipped": drill_faults.reason_to_skip(fault, observations)} for fault in chosen]
         except IncidentError as error:
             return {**result, "failed": True, "msg": str(error)}
         # First each playbook on the healthy system, where it has nothing to do.
-        healthy = [drill_faults.no_fault(incident) for incident in sorted({one["incident"] for one in chosen})]
+        incidents = sorted({fault["incident"] for fault in chosen if not fault["skipped"]})
+        healthy = [drill_faults.no_fault(incident) for incident in incidents]
         entry = {"at": utc_now(), "event": "drill", "text": f"{len(chosen)} faults on {host}: {', '.join(one['id'] for one in chosen)}"}
         return {**result, "changed": False, "faults": healthy + chosen, "names": names, "account": [entry]}

@@ -13,12 +13,18 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from .errors import IncidentError
+from .release_observer import repository_of
 
 FOLDER = Path(__file__).resolve().parents[2] / "extensions" / "drill" / "faults"
 PRELUDE = FOLDER.parent / "prelude.sh"
 REQUIRED = ("id", "incident", "title", "inject", "symptom", "revert", "expect")
 OPTIONAL = ("needs",)
 OUTCOMES = ("resolved", "escalated", "healthy")
+# What a fault may need (`needs`) that not every Circuit Sage has: the switches for drills and the Python of the sandbox's own backend.
+SANDBOX_BACKEND = "sandbox_backend"
+NEEDS = (SANDBOX_BACKEND,)
+# The image of that backend, whatever its tag.
+_SANDBOX_IMAGE = "circuit-sage-sandbox/backend"
 # Before the incident, the id of a drill in which nothing is broken.
 HEALTHY_ID = "healthy_"
 
@@ -55,6 +61,9 @@ def check(fault: t.Any, path: Path) -> Mapping:
         )
     if fault["id"] != path.stem:
         raise IncidentError(f"the fault file {path} has the id {fault['id']}; name the file as the fault")
+    needs = fault.get("needs", [])
+    if not isinstance(needs, list) or not set(needs) <= set(NEEDS):
+        raise IncidentError(f"the fault file {path}: needs is a list of what the fault needs, out of {', '.join(NEEDS)}")
     expect = fault["expect"]
     if not isinstance(expect, dict) or not expect.get("cause") or expect.get("outcome") not in OUTCOMES:
         raise IncidentError(f"the fault file {path}: expect needs a cause, and an outcome that is one of {', '.join(OUTCOMES)}")
@@ -99,6 +108,14 @@ def choose(faults: dict[str, Mapping], wanted: Sequence[str]) -> list[Mapping]:
     return list(chosen.values())
 
 
+def reason_to_skip(fault: Mapping, observations: Mapping) -> str | None:
+    """Why the fault cannot be brought about on this system; null when it can."""
+    image = observations["stack"]["services"]["backend"]["image"]["name"]
+    if SANDBOX_BACKEND in fault.get("needs", []) and repository_of(image) != _SANDBOX_IMAGE:
+        return f"it needs {SANDBOX_BACKEND}, a switch or a program of the sandbox's own backend, and this backend is {image}"
+    return None
+
+
 def no_fault(incident: str) -> Mapping:
     """A fault that breaks nothing: the incident's playbook on the healthy system."""
     return {
@@ -136,15 +153,17 @@ def environment(observations: Mapping, settings: Mapping) -> dict[str, str]:
     if port is None:
         raise IncidentError("the backend publishes no port, so that a drill cannot look at its health; publish it on 127.0.0.1")
     src = observations["stack"]["project"]["src"]
+    shared = {network["name"] for network in postgres["networks"]}
     edge = services.get("edge") or {}
     ports = {one["container_port"]: one["host_port"] for one in edge.get("ports") or []}
     names = {
         "PROJECT": settings["project_name"],
         "STACK": src,
-        "COMPOSE_FILES": " ".join(settings["files"]),
+        "COMPOSE_FILES": "\n".join(settings["files"]),
         "ENV_FILE": observations["stack"]["env_file"]["path"],
         "STATE": f"/tmp/circuit-sage-drill-{settings['project_name']}",  # noqa: S108 - made with mode 0700 by the one who drills
-        "NETWORK": backend["networks"][0]["name"],
+        # The one on which the database is found, where the backend is on others as well.
+        "NETWORK": next(network["name"] for network in backend["networks"] if network["name"] in shared),
         "POSTGRES_ADDRESS": _fixed_address(postgres),
         "BACKEND_ADDRESS": _fixed_address(backend),
         # Where nginx is on the host itself, as in production, its own name is asked.

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import time
 import typing as t
@@ -43,6 +44,8 @@ def write(folder: Path, name: str = "mine", **changes: t.Any) -> Path:
         ({"revert": None}, "lacks revert; add it"),
         ({"remedy": "x"}, "unknown keys remedy; the known ones are id, "),
         ({"id": "other"}, "has the id other; name the file as the fault"),
+        ({"needs": "sandbox_backend"}, "needs is a list of what the fault needs, out of sandbox_backend"),
+        ({"needs": ["a_backend"]}, "needs is a list of what the fault needs, out of sandbox_backend"),
         ({"expect": {"cause": "mine"}}, "expect needs a cause, and an outcome that is one of resolved"),
         ({"expect": {"cause": "mine", "outcome": "fine"}}, "expect needs a cause"),
     ],
@@ -109,12 +112,34 @@ def test_without_a_token_that_fits_nothing_is_broken(token: str, words: str) -> 
     assert "set drill_token to web1:TIME" in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("image", "needs", "reason"),
+    [
+        ("circuit-sage-sandbox/backend:1", ["sandbox_backend"], None),
+        ("mine-backend", [], None),
+        ("mine-backend", ["sandbox_backend"], "it needs sandbox_backend, .*, and this backend is mine-backend"),
+    ],
+)
+def test_a_fault_that_needs_the_sandboxs_backend_is_skipped_on_another(image: str, needs: list[str], reason: str | None) -> None:
+    observations = recorded("healthy", stack__services__backend__image={"name": image, "id": "sha256:1"})
+    found = drill_faults.reason_to_skip({**FAULT, "needs": needs}, observations)
+    assert found == reason if reason is None else re.match(reason, found or "")
+
+
+def test_a_fault_that_asks_the_sandboxs_backend_for_something_says_so() -> None:
+    words = ("/_drill/", "circuit-sage-sandbox/", "bad_release", 'exec -d "$BACKEND" python3')
+    for fault in drill_faults.find([drill_faults.FOLDER]).values():
+        asks = any(word in fault[part] for word in words for part in ("inject", "symptom", "revert"))
+        assert ("sandbox_backend" in fault.get("needs", [])) is asks, fault["id"]
+
+
 def test_names_come_from_what_was_observed() -> None:
     names = drill_faults.environment(recorded("healthy"), {"project_name": "cs", "files": ["a.yml", "b.yml"]})
     assert names["BACKEND"] == "circuit-sage-sandbox-api"
     assert names["POSTGRES_ADDRESS"] == "172.30.83.10"
     assert names["BACKEND_URL"] == "http://127.0.0.1:14000"
-    assert names["COMPOSE_FILES"] == "a.yml b.yml"
+    assert names["COMPOSE_FILES"] == "a.yml\nb.yml"
+    assert names["NETWORK"] == "circuit-sage-sandbox_circuit-sage-network"
     with pytest.raises(IncidentError, match="publishes no port"):
         drill_faults.environment(recorded("healthy", stack__services__backend__ports=[]), {"project_name": "cs", "files": []})
 
