@@ -8,7 +8,8 @@ say() { printf '  clean: %s\n' "$*"; }
 
 if setup/engine.sh answers; then
   molecule/stack/stack.sh down
-  mapfile -t images < <({ docker images --quiet 'circuit-sage-sandbox/*'; docker images --quiet --filter label=circuit-sage.sandbox.base; } | sort -u)
+  mapfile -t images < <({ docker images --quiet 'circuit-sage-sandbox/*'; docker images --quiet --filter label=circuit-sage.sandbox.base
+    docker images --quiet --filter "label=com.docker.compose.project=${SANDBOX_PROJECT:-circuit-sage-sandbox}"; } | sort -u)
   if [ ${#images[@]} -gt 0 ]; then
     say "removing the stack's images"
     docker image rm --force "${images[@]}" >/dev/null || say "some images stay, because containers of somebody else use them"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The drill: a healthy sandbox loses its database, db_failure.yml brings it back, and the report and the service's own answers prove it.
 # With DRILL=all, an incident or ids of faults: fault after fault, measured and scored by playbooks/drill.yml.
+# With APP=DIR it is not the sandbox but the application in that folder, run from its own compose file as the sandbox is.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -8,6 +9,19 @@ env_file=molecule/stack/.env.production
 headline() { printf '\n── %s\n' "$*"; }
 die() { printf 'drill: %s\n' "$*" >&2; exit 1; }
 setting() { sed -n "s/^$1=//p" "$env_file" | tail -n 1; }
+
+if [ -n "${APP:-}" ]; then
+  app=$(realpath -m -- "$APP")
+  headline "A disposable stack of $app"
+  molecule/stack/stack.sh up "$app"
+  headline "ansible-playbook playbooks/drill.yml"
+  variables=$(.venv/bin/python -c 'import json, sys; print(json.dumps({"drill_app_dir": sys.argv[1], "drill_faults": sys.argv[2]}))' \
+    "$app" "${DRILL:-postgres_stopped}")
+  # What this shell exports would go before the generated values where a service is made anew.
+  while read -r name; do unset "$name"; done < <(sed -n '/^SANDBOX_/!s/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p' \
+    ".cache/app/${SANDBOX_PROJECT:-circuit-sage-sandbox}/.env.production" | grep -vxE 'HOME|PATH')
+  exec .venv/bin/ansible-playbook playbooks/drill.yml --extra-vars "$variables"
+fi
 
 headline "A disposable Circuit Sage"
 molecule/stack/stack.sh up

@@ -39,7 +39,7 @@ types_of_programs() {
 check "ruff" ruff check .
 check "ruff format" ruff format --check --diff .
 check "mypy (collection)" mypy "$collection/plugins"
-check "mypy (tests)" env MYPYPATH=tests/unit:tests/unit/roles:bench mypy tests
+check "mypy (tests)" env MYPYPATH=tests/unit:tests/unit/roles:bench:molecule/stack mypy tests
 check "mypy (programs)" types_of_programs "${programs[@]}"
 check "shellcheck" shellcheck "${scripts[@]}"
 check "yamllint" yamllint --strict .

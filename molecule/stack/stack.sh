@@ -1,12 +1,30 @@
 #!/usr/bin/env bash
 # The sandbox: a disposable Circuit Sage. `up` makes it (again) and seeds it, `down` removes every trace but the images and the env file,
 # `seed` puts the seeded data in. The SANDBOX_* variables that write_env.py lists move its ports, its network and its name.
+# `up APP` makes it of an application instead: of the compose file in the folder APP, which is only read, and an override (app_override.py).
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+checkout=$(cd "$here/../.." && pwd -P)
 env_file=${SANDBOX_ENV_FILE:-$here/.env.production}
 project=${SANDBOX_PROJECT:-circuit-sage-sandbox}
 images=(postgres:15 frontend:1 edge:1 backend:1 square:1)
+source=$here
+files=(docker-compose.prod.yml docker-compose.sandbox.yml)
+app=
+start_seconds=120
+healthy_seconds=60
+if [ -n "${2:-}" ]; then
+  app=$(realpath -m -- "$2")
+  env_file=$checkout/.cache/app/$project/.env.production
+  # The backend's has the seed, and clients for the faults.
+  images=(edge:1 backend:1)
+  source=$app
+  files=(docker-compose.prod.yml "$checkout/.cache/app/$project/docker-compose.override.yml")
+  # Its images may have to be pulled, and its migrations may be many.
+  start_seconds=900
+  healthy_seconds=180
+fi
 sources_label=circuit-sage.sandbox.sources
 project_label=com.docker.compose.project
 
@@ -15,8 +33,10 @@ die() { printf 'stack: %s\n' "$*" >&2; exit 1; }
 # The system's own Python where there is one: a version manager's shim costs 0.1 s at each call.
 python=$(PATH=/usr/bin:$PATH command -v python3) || die "python3 is missing; install it."
 setting() { sed -n "s/^$1=//p" "$env_file" | tail -n 1; }
-compose=(docker compose --project-directory "$here" --project-name "$project" --env-file "$env_file"
-  -f "$here/docker-compose.prod.yml" -f "$here/docker-compose.sandbox.yml")
+compose=(docker compose --project-directory "$source" --project-name "$project" --env-file "$env_file")
+for file in "${files[@]}"; do
+  case $file in /*) compose+=(-f "$file") ;; *) compose+=(-f "$source/$file") ;; esac
+done
 
 # Runs a step that talks too much: its words are shown only when it fails.
 quietly() { "$@" >"$log" 2>&1 || { tail -n 20 "$log" >&2; return 1; }; }
@@ -26,6 +46,7 @@ containers() {
   docker ps -a --format "{{.ID}} {{.Names}} {{.Label \"$project_label\"}}" |
     awk -v p="$project" '$3 == p || ($3 == "" && (index($2, p "-") == 1 || index($2, p "_") == 1)) { print $1 }'
 }
+container_of() { docker ps -aq --filter "label=$project_label=$project" --filter "label=com.docker.compose.service=$1"; }
 named_or_labelled() { # network|volume
   docker "$1" ls --format "{{.Name}} {{.Label \"$project_label\"}}" |
     awk -v p="$project" '$2 == p || ($2 == "" && (index($1, p "-") == 1 || index($1, p "_") == 1)) { print $1 }'
@@ -51,11 +72,12 @@ remove_everything() {
 remove_foreign_stack() {
   local other volume
   other=$(docker ps -a --filter "label=$project_label=$project" --format '{{.Label "com.docker.compose.project.working_dir"}}' |
-    grep -vxF "$here" | sort -u | head -n 1 || true)
-  volume=$(docker volume ls --format '{{.Name}} {{.Label "circuit-sage.sandbox.id"}}' | grep "^${project}_postgres_data " || true)
+    grep -vxF "$source" | sort -u | head -n 1 || true)
+  volume=$(docker volume ls --format "{{.Name}}\t{{.Label \"$project_label\"}}\t{{.Label \"circuit-sage.sandbox.id\"}}" |
+    awk -F '\t' -v p="$project" -v id="$(setting SANDBOX_ID)" '($1 == p "_postgres_data" || ($2 == p && $3 != "")) && $3 != id { print $1 }')
   if [ -n "$other" ]; then
     say "removing the stack $project that was left by $other"
-  elif [ -n "$volume" ] && [ "${volume#* }" != "$(setting SANDBOX_ID)" ]; then
+  elif [ -n "$volume" ]; then
     say "removing a stack $project that was made with another env file"
   else
     return 0
@@ -88,28 +110,57 @@ build_images() {
 }
 
 takes_writes() {
-  docker exec -i "$project-db" psql -XqU "$(setting POSTGRES_USER)" -d "$(setting POSTGRES_DB)" -v ON_ERROR_STOP=1 <<'SQL'
+  docker exec -i "$(container_of postgres)" psql -XqU "$(setting POSTGRES_USER)" -d "$(setting POSTGRES_DB)" -v ON_ERROR_STOP=1 <<'SQL'
 BEGIN; SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '5s'; UPDATE system_settings SET updated_at = updated_at; ROLLBACK;
 SQL
 }
 
-seed() { docker exec -i "$project-api" python3 /app/seed.py; }
+# Waits for the schema, which the backend's migrations make. A lock ends it, so that a stack that was found is not waited for.
+seed() {
+  export PGOPTIONS='-c lock_timeout=2s'
+  if [ -z "$app" ]; then
+    docker exec -i -e PGOPTIONS "$project-api" python3 /app/seed.py
+  else
+    # Beside the database of an application, whose backend is not ours. Values are given by name: they are in no argument.
+    DB_HOST=127.0.0.1 DB_USER=$(setting POSTGRES_USER) DB_PASSWORD=$(setting POSTGRES_PASSWORD) DB_NAME=$(setting POSTGRES_DB) \
+      docker run --rm --network "container:$(container_of postgres)" --env-file "$env_file" -e PGOPTIONS \
+      -e DB_HOST -e DB_USER -e DB_PASSWORD -e DB_NAME circuit-sage-sandbox/backend:1 python3 /app/seed.py
+  fi
+}
 
 start_and_prove() { # seconds
   docker ps -q --filter "label=$project_label=$project" --filter status=paused | xargs -r docker unpause >"$log" 2>&1 || return 1
-  quietly timeout 120 "${compose[@]}" up -d --no-build --remove-orphans || return 1
-  "$python" "$here/wait_healthy.py" "$1" "$(setting SANDBOX_EDGE_PORT)" "$(setting SANDBOX_EDGE_TLS_PORT)" \
-    "$(setting SANDBOX_BACKEND_PORT)" "$(setting SANDBOX_SQUARE_PORT)" || return 1
-  quietly takes_writes && quietly seed
+  quietly timeout "$start_seconds" "${compose[@]}" up -d --no-build --remove-orphans || return 1
+  local ports=(SANDBOX_EDGE_PORT SANDBOX_EDGE_TLS_PORT SANDBOX_BACKEND_PORT) port
+  [ -n "$app" ] || ports+=(SANDBOX_SQUARE_PORT)
+  for port in "${ports[@]}"; do set -- "$@" "$(setting "$port")"; done
+  "$python" "$here/wait_healthy.py" "$@" || return 1
+  seed >"$log" 2>&1 || { tail -n 1 "$log" >&2; exit 1; }
+  quietly takes_writes
+}
+
+# As its compose file says; the builder keeps what has not changed.
+build_application() {
+  say "building the images of $app (the first time this may take minutes)"
+  quietly timeout 3600 "${compose[@]}" build || die "the images of $app could not be built; the builder's last words are above."
 }
 
 up() {
-  local start=$SECONDS existed ports reason
-  "$python" "$here/write_env.py" "$env_file"
-  remove_foreign_stack
+  local start=$SECONDS existed ports reason name
+  if [ -z "$app" ]; then
+    "$python" "$here/write_env.py" "$env_file"
+  else
+    "$checkout/.venv/bin/python" "$here/app_override.py" "$app" "$(dirname "$env_file")"
+    # What this shell exports would go before the generated values.
+    while read -r name; do
+      case $name in HOME | PATH) ;; *) unset "$name" ;; esac
+    done < <(sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p' "$env_file")
+  fi
   mapfile -t ports < <(sed -n '/^SANDBOX_[A-Z_]*_PORT=/p' "$env_file")
   "$python" "$here/check_free.py" "$project" "$(setting SANDBOX_NETWORK)" "${ports[@]}"
+  remove_foreign_stack
   build_images
+  [ -z "$app" ] || build_application
   existed=$(containers)
   if [ -n "$existed" ] && ! reason=$(start_and_prove 30 2>&1 | tail -n 1); then
     say "making the stack that is there anew, because it does not serve: $reason"
@@ -119,8 +170,8 @@ up() {
   if [ -z "$existed" ]; then
     # What an incident asked of another stack.
     rm -f "$here/docker-compose.incident.yml"
-    say "starting postgres, backend, frontend, edge and square (about 10 s)"
-    start_and_prove 60 ||
+    say "starting ${app:-postgres, backend, frontend, edge and square (about 10 s)}"
+    start_and_prove "$healthy_seconds" ||
       die "the stack did not become healthy; what is missing is above, and 'docker ps -a' and 'docker logs NAME' tell more."
   fi
   docker image prune -f --filter "label=$sources_label" >/dev/null  # what a rebuild replaced
@@ -135,9 +186,9 @@ down() {
   say "$project is removed"
 }
 
-case "${1:-}" in
-  up | down | seed) ;;
-  *) die "usage: stack.sh up|down|seed" ;;
+case "${1:-}${app:+ APP}" in
+  up | down | seed | "up APP") ;;
+  *) die "usage: stack.sh up [APP]|down|seed" ;;
 esac
 docker version -f '{{.Server.Version}}' >/dev/null 2>&1 ||
   die "no Docker engine answers; start one ('setup/engine.sh' can) and let this user reach it."

@@ -2,11 +2,11 @@
 # Copyright: (c) 2026, Circuit Sage contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Wait until the sandbox serves: `wait_healthy.py SECONDS EDGE_PORT EDGE_TLS_PORT BACKEND_PORT SQUARE_PORT`.
+"""Wait until the sandbox serves: `wait_healthy.py SECONDS EDGE_PORT EDGE_TLS_PORT BACKEND_PORT [SQUARE_PORT]`.
 
-In order: the backend's own health, Square, then through the edge the pages (plain and TLS) and the API. The released backend has no
-/api/health: any JSON answer to it proves the way through the edge, and it is asked last because calls of the API are counted.
-Says what is missing when the time is over. Standard library only.
+In order: the backend's own health, Square where it is part of the stack, then through the edge the pages (plain and TLS) and the API.
+The released backend has no /api/health: any JSON answer to it proves the way through the edge, and it is asked last because calls of
+the API are counted. Says what is missing when the time is over. Standard library only.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ def wait_for(url: str, is_good: Callable[[int, str], bool], deadline: float) -> 
 
 
 def main(arguments: list[str]) -> int:
-    seconds, edge, edge_tls, backend, square = arguments
+    seconds, edge, edge_tls, backend, *square = arguments
     deadline = time.monotonic() + float(seconds)
     checks: list[tuple[str, Callable[[int, str], bool]]] = [
         (f"http://127.0.0.1:{backend}/health", lambda status, kind: status == 200),
-        (f"http://127.0.0.1:{square}/", lambda status, kind: status > 0),
+        *[(f"http://127.0.0.1:{port}/", lambda status, kind: status > 0) for port in square],
         (f"http://127.0.0.1:{edge}/", lambda status, kind: status == 200),
         (f"https://127.0.0.1:{edge_tls}/", lambda status, kind: status == 200),
         (f"http://127.0.0.1:{edge}/api/health", lambda status, kind: kind == "application/json"),

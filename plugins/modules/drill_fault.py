@@ -12,7 +12,7 @@ short_description: Bring a fault about, and measure how it is mended
 version_added: 0.1.0
 description:
   - Proves health, brings the fault about, waits until it bites, runs the incident's own playbook as a user would, with C(--check) and then
-    for real, takes the fault back, and proves health again.
+    for real, takes the fault back, and proves health again. A fault that is marked as skipped is only reported.
   - Looks at the service ten times a second, and twice a second at the fault's symptom. Rows that were committed before have to be there
     after.
   - A process of its own on the managed host takes the fault back should the drill be killed.

@@ -12,6 +12,7 @@ short_description: Decide what a drill does
 version_added: 0.1.0
 description:
   - Reads the faults, chooses those that are wanted, and refuses a system that may not be broken. Only the sandbox may be without a token.
+  - Marks a fault that needs what this system has not, so that it is skipped.
   - Puts before them, for each incident, a run on the healthy system, in which nothing may change.
 author: Circuit Sage contributors (@circuit-sage)
 attributes:
@@ -59,7 +60,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 faults:
-  description: The faults in their order.
+  description: The faults in their order, each with C(skipped), the reason for which it is skipped or null.
   returned: success
   type: list
   elements: dict

@@ -13,7 +13,8 @@ from hypothesis.configuration import set_hypothesis_home_dir
 
 CHECKOUT = Path(__file__).parents[2]
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent / "roles")]  # for the modules beside the tests
+# For the modules beside the tests, and the programs of the sandbox.
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent / "roles"), str(CHECKOUT / "molecule" / "stack")]
 init_plugin_loader([str(CHECKOUT / ".ansible" / "collections")])
 # Else a folder .hypothesis appears wherever the tests are started.
 set_hypothesis_home_dir(CHECKOUT / ".cache" / "hypothesis")

@@ -4,7 +4,7 @@
 """Fills the disposable database with a healthy Circuit Sage: forty companies and what belongs to them, with nothing wrong in it.
 
 Ids and values are the same on every machine and in every run; the secrets among them come from SEED_PASSWORD and ENCRYPTION_KEY.
-Run again, it adds what is missing and changes nothing that is there. As a command: `python3 /app/seed.py`.
+Run again, it adds what is missing and changes nothing that is there. As a command: `python3 /app/seed.py`; it waits for the schema first.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import json
 import os
 import random
 import sys
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -32,6 +33,8 @@ from settings import Settings
 
 COMPANIES = 40
 MONTHS = 12
+# The migrations of another backend may go on when it is asked for its health already.
+SCHEMA_SECONDS = 30
 ADMINISTRATOR = "admin@repairmanager.com"
 # Companies by number: what is special about them. All others are active.
 STATUS = {7: "pending", 13: "past_due", 22: "canceled", 29: "cancelled", 34: "expired"}
@@ -224,6 +227,24 @@ _COLUMNS = {
 }
 
 
+def lacking(connection: Connection) -> list[str]:
+    """The tables that are filled here and that the schema has not, and the columns of those that it has."""
+    statement = "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = current_schema()"
+    there = {(row["table_name"], row["column_name"]) for row in run(connection, statement)}
+    tables = {table for table, _column in there}
+    columns = [(table, column) for table, names in _COLUMNS.items() for column in names.split(", ") if table in tables]
+    return [table for table in _COLUMNS if table not in tables] + [f"{t}.{c}" for t, c in columns if (t, c) not in there]
+
+
+def await_schema(connection: Connection) -> None:
+    """Wait until the migrations have made what is filled here, or end with what is lacking."""
+    deadline = time.monotonic() + SCHEMA_SECONDS
+    while missing := lacking(connection):
+        if time.monotonic() > deadline:
+            sys.exit(f"seed: the schema lacks {', '.join(missing)}, which the seed fills; seed a release of Circuit Sage that has it")
+        time.sleep(0.5)
+
+
 def insert(connection: Connection, rows: Rows, administrator_hash: Callable[[], str], password: str) -> None:
     """Insert what is not there, all of it or nothing, and let the first administrator sign in."""
     tables = vars(rows)
@@ -244,6 +265,7 @@ def main() -> None:
     seed = Seed(settings, password, datetime.now(UTC).date())
     try:
         connection = connect_to(settings.db_host, settings.db_port, settings.db_user, settings.db_password, settings.db_name)
+        await_schema(connection)
         connection.autocommit = False
         insert(connection, seed.build(), seed.hashed_password, password)
         counts = {table: run(connection, f"SELECT count(*) AS n FROM {table}")[0]["n"] for table in _TABLES}  # noqa: S608 - names from above
