@@ -133,17 +133,19 @@ def check(services: Model) -> None:
         raise IncidentError(f"its {COMPOSE_FILE} has {on_host} in the host's network, where ports cannot be moved; give it another network")
 
 
-def _volumes(mounts: list[t.Any], is_there: Callable[[str], bool]) -> list[t.Any]:
+def _mounts(mounts: list[t.Any], is_there: Callable[[str], bool]) -> dict[str, t.Any]:
     """The mounts with the host's folders read only; one that is not there stays unmade, and the container gets an empty one in memory."""
     kept: list[t.Any] = []
+    absent: list[str] = []
     for mount in mounts:
         if mount["type"] != "bind":
             kept.append(mount)
         elif is_there(mount["source"].replace("$$", "$")):
             kept.append({"type": "bind", "source": mount["source"], "target": mount["target"], "read_only": True})
         else:
-            kept.append({"type": "tmpfs", "target": mount["target"]})
-    return kept
+            absent.append(mount["target"])
+    # Not a mount of the type tmpfs: with one of those the engine gives no other container the volumes of this one.
+    return {"volumes": ReplacedList(kept), **({"tmpfs": absent} if absent else {})}
 
 
 def _networks(service: Model, shared: str, address: str | None) -> dict[str, t.Any]:
@@ -171,7 +173,7 @@ def override(model: Model, production: Model, sandbox: Model, project: str, is_t
             # Built under a name of the project's own: the application's tag stays on the image that it has.
             change["image"] = Removed()
         if any(mount["type"] == "bind" for mount in service.get("volumes") or []):
-            change["volumes"] = ReplacedList(_volumes(service["volumes"], is_there))
+            change.update(_mounts(service["volumes"], is_there))
         if not service.get("network_mode"):
             change["networks"] = ReplacedMapping(_networks(service, shared, address))
         changed[name] = change
