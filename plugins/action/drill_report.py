@@ -44,6 +44,8 @@ class ActionModule(ActionBase):
             "results": redacted([one for one in options["drilled"] if one not in healthy]),
         }
         folder = Path(options["folder"])
+        # A drill in which every fault was skipped has no record, whose folder would lie in it.
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         reports = {
             "drill.json": drill_report.as_json,
             "junit.xml": drill_report.junit,

@@ -143,7 +143,7 @@ def refused(app: Path, environment: dict[str, str]) -> str:
 def test_an_application_is_drilled_beside_the_sandbox(
     sandbox: Sandbox, player: Player, app: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    """One fault is mended, one that needs the sandbox's backend is skipped; the application's folder and names are left alone."""
+    """One fault is mended, one that needs the sandbox's backend is skipped, which alone is no success; folder and names are left alone."""
     as_it_was, there, running = files(app), names(sandbox.docker), sandbox.snapshot()
     project = environment["SANDBOX_PROJECT"]
     settings = {"drill_app_dir": str(app), "drill_faults": "lock_blocker,memory_leak", "drill_dir": str(tmp_path / "drills")}
@@ -164,6 +164,12 @@ def test_an_application_is_drilled_beside_the_sandbox(
     assert "1 of 2 faults passed, 1 skipped" in run.said()
     for report in ("drill.md", "drill.html"):
         assert "1 of 2 faults passed, 1 skipped" in (folder / report).read_text(encoding="utf-8")
+
+    everything = {**settings, "drill_faults": "memory_leak", "drill_dir": str(tmp_path / "skipped")}
+    run = player.start("-e", json.dumps(everything), env=environment, say_records=False)
+    run.process.wait(timeout=120)
+    assert run.status == 2, run.output
+    assert "Drill failed: 0 of 1 fault passed, 1 skipped" in run.said()
 
     assert files(app) == as_it_was
     made = {name for name in names(sandbox.docker) - there if not name.startswith((f"{project}-", f"{project}_"))}
