@@ -25,5 +25,5 @@ def test_each_name_has_the_variables_of_the_sandbox(tmp_path: Path) -> None:
     for host in hosts:
         seen = variables.get_vars(host=host)
         assert seen["ansible_connection"] == "local"
-        assert seen["circuit_sage_compose_files"] == ["docker-compose.prod.yml", "docker-compose.sandbox.yml"]
+        assert seen["circuit_sage_compose_files"][0] == "docker-compose.prod.yml"
     assert [host.name for host in inventory.get_hosts("circuit_sage_edge")] == ["sandbox-edge"]
