@@ -97,11 +97,11 @@ def whole(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def injected(monkeypatch: pytest.MonkeyPatch, bites: list[bool], taken_back: bool) -> None:
     """Faults that bite or do not, one after the other, and can be taken back or not."""
-    answers = iter(bites)
+    left = list(bites)
 
     @contextmanager
     def of(identity: str) -> Iterator[None]:
-        if not next(answers):
+        if not left.pop(0):
             raise NotMeasured(f"{identity} did not bite")
         yield
         if not taken_back:

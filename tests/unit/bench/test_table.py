@@ -13,10 +13,10 @@ def row(*seconds: float, bar: Bar | None = None) -> Row:
 
 
 def test_the_median_is_held_to_the_bar() -> None:
-    bar = Bar.above("oracle", 1.0, 4.0)
-    assert row(3.0, 4.9, 60.0, bar=bar).passed
-    assert row(5.0, bar=bar).passed
-    assert not row(5.1, 5.1, 0.1, bar=bar).passed
+    limit = Bar.above("oracle", 1.0, 4.0)
+    assert row(3.0, 4.9, 60.0, bar=limit).passed
+    assert row(5.0, bar=limit).passed
+    assert not row(5.1, 5.1, 0.1, bar=limit).passed
     assert row(60.0).passed
 
 
@@ -28,10 +28,10 @@ def test_a_row_says_what_it_is_compared_with() -> None:
 
 
 def test_many_hosts_may_take_so_many_times_as_long_as_one() -> None:
-    bar = Bar.times("1 host", 2.5, 10)
-    assert row(25.0, bar=bar).passed
-    assert not row(25.1, bar=bar).passed
-    assert row(10.0, bar=bar).cells()[-3:] == ["4.00 of 1 host", "≤ 10 times 1 host = 25.00", "pass"]
+    limit = Bar.times("1 host", 2.5, 10)
+    assert row(25.0, bar=limit).passed
+    assert not row(25.1, bar=limit).passed
+    assert row(10.0, bar=limit).cells()[-3:] == ["4.00 of 1 host", "≤ 10 times 1 host = 25.00", "pass"]
 
 
 def test_tables() -> None:
