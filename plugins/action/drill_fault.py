@@ -105,12 +105,13 @@ class ActionModule(ActionBase):
         self._wait(drill_faults.HEALTHY, HEALTH_SECONDS, "the system is not healthy, so that nothing can be drilled on it")
         self._sql(_HEARTBEAT)
         watch = drill_probe.watch_service(self._options["urls"], True)
-        watch.start()
         try:
             self._began = time.monotonic()
             self._shell(drill_faults.watchdog(self._names, fault["revert"], self._options["revert_seconds"]), "its watchdog")
             self._mark("injected", fault["title"])
             self._part(fault["inject"], "its injection")
+            # Not before: some faults bite only a backend that nobody has asked anything for a while.
+            watch.start()
             self._wait(fault["symptom"], BITE_SECONDS, "it did not bite")
             found["bit"], found["bite_seconds"] = True, round(time.monotonic() - self._began, 2)
             self._mark("bit", "its symptom shows")

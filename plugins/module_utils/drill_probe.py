@@ -52,9 +52,10 @@ class Watch(threading.Thread):
             due = max(due + self._period, time.monotonic())
 
     def end(self) -> None:
-        """End, and wait for the look that is under way."""
+        """End, and wait for the look that is under way, where it was begun at all."""
         self._ended.set()
-        self.join()
+        if self.is_alive():
+            self.join()
 
 
 def watch_service(urls: Sequence[str], validate_certs: bool) -> Watch:

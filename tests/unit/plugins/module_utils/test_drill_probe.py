@@ -77,3 +77,9 @@ def looks(*well: bool, start: float = 0) -> list[Look]:
 )
 def test_since_when_all_is_well(watches: list[list[Look]], since: float | None) -> None:
     assert drill_probe.well_since(*watches) == since
+
+
+def test_a_watch_that_was_never_begun_can_be_ended() -> None:
+    watch = drill_probe.Watch(lambda: True, 0.1)
+    watch.end()
+    assert watch.looks == []
