@@ -40,7 +40,7 @@ def bytes_of(size: Any) -> int | None:
 
 def _limit(service: str, size: Any, model: Mapping[str, Any]) -> dict[str, Any] | None:
     wanted = bytes_of(size)
-    asks = f"circuit_sage_memory_limits asks for {size} for {service}"
+    asks = f"circuit_sage_memory_limits asks for {size if str(size).strip() else repr(size)} for {service}"
     if not wanted:
         raise IncidentError(f"{asks}, which is no size; write it as Compose does, such as 768m or 2g")
     if service not in model["services"]:
@@ -58,6 +58,8 @@ def _variable(name: str, value: Any, held: Mapping[str, str]) -> dict[str, Any] 
         raise IncidentError(f"circuit_sage_pool_environment names {name}, which cannot be a variable; use letters, digits and _")
     if is_secret_name(name):
         raise IncidentError(f"circuit_sage_pool_environment names {name}, which is a secret; those belong into the env file")
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)) or not str(value).isprintable():
+        raise IncidentError(f"circuit_sage_pool_environment gives {name} a value that is no number and no line of text; write one")
     return None if held.get(name) == str(value) else {"name": name, "value": str(value), "value_now": held.get(name)}
 
 
@@ -75,8 +77,13 @@ def differences(wish: Wish, model: Mapping[str, Any] | None) -> dict[str, Any] |
         "memory_limits": limits,
         "limits_override": {"services": {one["service"]: _both_ways(one["memory_bytes"]) for one in limits}},
         "environment": environment,
-        "environment_override": {"services": {wish.backend: {"environment": {one["name"]: one["value"] for one in environment}}}},
+        "environment_override": {"services": {wish.backend: {"environment": {one["name"]: _literal(one["value"]) for one in environment}}}},
     }
+
+
+def _literal(value: str) -> str:
+    """The value as a compose file has to say it, which takes `$` for the beginning of a variable."""
+    return value.replace("$", "$$")
 
 
 def _both_ways(size: int) -> dict[str, Any]:

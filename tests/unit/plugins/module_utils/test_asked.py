@@ -59,6 +59,13 @@ def test_variables_of_the_pool_are_told_with_the_override_that_says_them() -> No
     assert found["environment_override"] == {"services": {"backend": {"environment": {"DB_POOL_MAX": "20", "DB_POOL_IDLE": "5"}}}}
 
 
+def test_a_dollar_in_a_value_is_none_of_composes_variables() -> None:
+    found = differences(Wish({}, {"DB_POOL_NAME": "a$B"}), MODEL)
+    assert found is not None
+    assert found["environment"][0]["value"] == "a$B"
+    assert found["environment_override"] == {"services": {"backend": {"environment": {"DB_POOL_NAME": "a$$B"}}}}
+
+
 def test_what_the_files_say_already_is_not_asked_for() -> None:
     found = differences(Wish({"backend": "256m"}, {"DB_POOL_MAX": 10}), MODEL)
     assert found is not None
@@ -79,6 +86,8 @@ def test_without_composes_model_it_is_not_known() -> None:
         (Wish({"backend": "64m"}), "give it 268435456 bytes; a lower limit is set there"),
         (Wish({}, {"DB POOL": 1}), "cannot be a variable"),
         (Wish({}, {"DB_PASSWORD": "x"}), "is a secret; those belong into the env file"),
+        (Wish({"backend": ""}), "asks for '' for backend, which is no size"),
+        *((Wish({}, {"DB_POOL_MAX": value}), "no number and no line of text") for value in (None, True, {"a": 1}, [5], "1\n2")),
     ],
 )
 def test_a_wish_that_cannot_be_right_is_refused_in_one_sentence(wish: Wish, sentence: str) -> None:
