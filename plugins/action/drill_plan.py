@@ -19,6 +19,8 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils.run
 # A variable that only the sandbox's own env file has.
 SANDBOX_MARK = "SANDBOX_ID"
 
+SETTINGS = ("drill_faults", "drill_fault_path", "drill_app_dir", "drill_token", "drill_dir", "drill_revert_seconds")
+
 
 class ActionModule(ActionBase):
     """See the documentation of the module drill_plan."""
@@ -41,6 +43,12 @@ class ActionModule(ActionBase):
         options = diagnosis.plain(options)
         observations, host = options["observations"], diagnosis.plain((task_vars or {})["inventory_hostname"])
         try:
+            if self._task.check_mode:
+                raise IncidentError("a drill breaks what it runs on, which --check cannot show; leave --check out")
+            # A mistyped one would silently drill every fault.
+            for name in sorted(task_vars or {}):
+                if name.startswith("drill_") and name not in SETTINGS:
+                    raise IncidentError(f"{name} is not a setting of a drill; the settings are {', '.join(SETTINGS)}")
             folders = [drill_faults.FOLDER, *(Path(name) for name in as_list(options["fault_path"]))]
             chosen = drill_faults.choose(drill_faults.find(folders), as_list(options["faults"]))
             if not chosen:

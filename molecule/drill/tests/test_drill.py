@@ -87,6 +87,7 @@ def test_a_fault_that_does_not_bite_fails_the_drill(player: Player, tmp_path: Pa
         ({"drill_faults": "postgres_stoped"}, "drill_faults names postgres_stoped; use all, an incident"),
         ({"drill_fault_path": "/nonexistent"}, "drill_fault_path names /nonexistent, which is no folder"),
         ({"drill_faults": ""}, "drill_faults names no fault"),
+        ({"drill_fault": "postgres_stopped"}, "drill_fault is not a setting of a drill"),
     ],
 )
 def test_bad_input_is_refused_before_anything_is_broken(
