@@ -11,10 +11,15 @@ from pathlib import Path
 from typing import Any
 
 
-def ballast_on(device: int, paths: Sequence[str]) -> list[dict[str, Any]]:
-    """Those of the files that are there and on a device (`st_dev`), with the bytes that their removal gives back."""
+def ballast_on(device: int, paths: Sequence[str], data: str) -> list[dict[str, Any]]:
+    """Those of the files that are there and on a device (`st_dev`), with the bytes that their removal gives back.
+
+    None below the folder *data* is ballast, whatever the inventory says: a file of the database would be gone.
+    """
     found = []
     for path in paths:
+        if Path(data).resolve() in Path(path).resolve().parents:
+            continue
         try:
             status = Path(path).lstat()
         except OSError:

@@ -174,7 +174,7 @@ def describe_disk(path: str, holds: str) -> dict[str, Any] | None:
     }
 
 
-def describe_disks(folders: Mapping[str, str], ballast: Sequence[str] = ()) -> list[dict[str, Any]]:
+def describe_disks(folders: Mapping[str, str], ballast: Sequence[str], volumes: str) -> list[dict[str, Any]]:
     """The file systems of some folders, each once, with the ballast that lies on it."""
     found: dict[int, dict[str, Any]] = {}
     for holds, path in folders.items():
@@ -185,7 +185,7 @@ def describe_disks(folders: Mapping[str, str], ballast: Sequence[str] = ()) -> l
         if device in found:
             found[device]["holds"].append(holds)
         else:
-            found[device] = {**disk, "ballast": ballast_on(device, ballast)}
+            found[device] = {**disk, "ballast": ballast_on(device, ballast, volumes)}
     return list(found.values())
 
 
@@ -234,7 +234,9 @@ class HostObserver:
             "memory": memory,
             "cpu": _processors([float(value) for value in load[:3]]),
             "disks": describe_disks(
-                {"root": "/", "docker": self._docker_root, "project": str(self._options["project_src"])}, self._options.get("ballast") or ()
+                {"root": "/", "docker": self._docker_root, "project": str(self._options["project_src"])},
+                self._options.get("ballast") or (),
+                f"{self._docker_root}/volumes",
             ),
             "processes": [self._describe(pid) for pid in self._greatest(self._last.stats)],
             "ports": ports,

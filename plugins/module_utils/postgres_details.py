@@ -165,7 +165,7 @@ def data_space(
         "path": source,
         "size_bytes": status.f_frsize * status.f_blocks,
         "free_bytes": status.f_frsize * status.f_bavail,
-        "ballast": ballast_on(device, ballast),
+        "ballast": ballast_on(device, ballast, source),
     }
 
 

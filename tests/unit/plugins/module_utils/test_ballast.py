@@ -14,10 +14,21 @@ def test_only_what_gives_room_back_counts(tmp_path: Path) -> None:
     device = tmp_path.stat().st_dev
     good, second, link, folder = (tmp_path / name for name in ("good", "second", "link", "folder"))
     good.write_bytes(b"x" * 8192)
-    assert ballast_on(device, [str(good)]) == [{"path": str(good), "bytes": 8192}]
-    assert ballast_on(device + 1, [str(good)]) == []
+    assert ballast_on(device, [str(good)], "/nowhere") == [{"path": str(good), "bytes": 8192}]
+    assert ballast_on(device + 1, [str(good)], "/nowhere") == []
     link.symlink_to(good)
     folder.mkdir()
-    assert ballast_on(device, [str(link), str(folder), str(tmp_path / "none")]) == []
+    assert ballast_on(device, [str(link), str(folder), str(tmp_path / "none")], "/nowhere") == []
     second.hardlink_to(good)
-    assert ballast_on(device, [str(good), str(second)]) == []
+    assert ballast_on(device, [str(good), str(second)], "/nowhere") == []
+
+
+def test_no_file_of_the_database_is_ballast(tmp_path: Path) -> None:
+    data = tmp_path / "volume"
+    (data / "base").mkdir(parents=True)
+    for name in ("PG_VERSION", "base/1"):
+        (data / name).write_text("15\n")
+    around = tmp_path / "around"
+    around.symlink_to(data)
+    paths = [str(data / "PG_VERSION"), str(data / "base" / "1"), f"{around}/PG_VERSION", f"{tmp_path}/other/../volume/PG_VERSION"]
+    assert ballast_on(tmp_path.stat().st_dev, paths, str(data)) == []

@@ -252,7 +252,7 @@ def test_folders_on_several_file_systems(monkeypatch: pytest.MonkeyPatch) -> Non
         return None if path == "/gone" else {"device": len(path), "path": path, "holds": [holds]}
 
     monkeypatch.setattr(host_observer, "describe_disk", disk)
-    found = host_observer.describe_disks({"root": "/", "docker": "/var", "project": "/opt", "backup": "/gone"})
+    found = host_observer.describe_disks({"root": "/", "docker": "/var", "project": "/opt", "backup": "/gone"}, (), "/none")
     assert found == [
         {"path": "/", "holds": ["root"], "ballast": []},
         {"path": "/var", "holds": ["docker", "project"], "ballast": []},
