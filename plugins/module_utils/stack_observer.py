@@ -31,6 +31,8 @@ _FROM_MODEL = ("networks_expected", "networks_missing", "aliases_missing", "envi
 _FROM_BOTH = ("networks_missing", "aliases_missing", "environment", "limits_lowered", "compose_drift", "log")
 # Its first line says who keeps the system as it is, and why; remedies of what may be deliberate then wait for a person.
 HOLD_FILE = ".incident-hold"
+# Where the engine listens that the host's service `docker` runs. What listens elsewhere is rootless, on another host, or a wrong setting.
+SERVICE_SOCKETS = ("unix:///var/run/docker.sock", "unix:///run/docker.sock")
 NO_SUCH_SERVICE = "the compose files have no such service"
 
 
@@ -339,8 +341,7 @@ def observe(
         raise IncidentError(f"{lacks}; add it from the last good copy")
     observation: dict[str, Any] = {
         "engine": {
-            # Whether it is the engine of this very host.
-            "local": project.docker_host.startswith("unix://"),
+            "own_service": project.docker_host in SERVICE_SOCKETS,
             "reachable": False,
             "version": None,
             "api_version": None,

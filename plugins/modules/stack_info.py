@@ -86,7 +86,7 @@ stack:
       description: The Docker engine.
       type: dict
       contains:
-        local: {description: Whether it is the engine of this very host., type: bool}
+        own_service: {description: Whether it is asked where the host's service C(docker) listens., type: bool}
         reachable: {description: Whether it answered., type: bool}
         version: {description: Its version., type: str}
         api_version: {description: The newest version of its API., type: str}

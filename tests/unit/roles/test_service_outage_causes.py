@@ -115,8 +115,8 @@ def test_a_paused_frontend_is_paused_too() -> None:
 
 def test_an_engine_that_is_down_is_said_once() -> None:
     observations = recorded("healthy", stack__services=None, stack__volumes=None)
-    for local, cause in ((True, "engine_down"), (False, "engine_elsewhere_down")):
-        observations["stack"]["engine"] = {"local": local, "reachable": False, "error": "nothing listens"}
+    for own, cause in ((True, "engine_down"), (False, "engine_elsewhere_down")):
+        observations["stack"]["engine"] = {"own_service": own, "reachable": False, "error": "nothing listens"}
         assert found(observations) == [cause]
     assert len(diagnosis.symptoms(observations)) == 1
 

@@ -121,7 +121,7 @@ def look(project: Project, lines: int = 1000, required: bool = True) -> dict[str
 def test_healthy(engine: Engine, project: Project) -> None:
     (project.src / ".env.production.bak").touch()
     observed = look(project)
-    assert observed["engine"] == {"local": True, "reachable": True, "version": "20.10.24", "api_version": "1.41", "error": None}
+    assert observed["engine"] == {"own_service": False, "reachable": True, "version": "20.10.24", "api_version": "1.41", "error": None}
     assert observed["project"]["containers"] == 3
     assert observed["unknown"] == {}
     assert {name: service["state"] for name, service in observed["services"].items()} == {
@@ -262,7 +262,7 @@ def test_an_unknown_project_is_refused(engine: Engine, project: Project) -> None
 def test_an_engine_that_is_down_is_an_observation(project: Project) -> None:
     observed = look(project._replace(docker_host="unix:///none"))
     down = "there is no Docker socket at unix:///none; start the service `docker`, or set docker_host"
-    assert observed["engine"] == {"local": True, "reachable": False, "version": None, "api_version": None, "error": down}
+    assert observed["engine"] == {"own_service": False, "reachable": False, "version": None, "api_version": None, "error": down}
     assert (observed["services"], observed["volumes"], observed["project"]["containers"]) == (None, None, None)
     assert observed["unknown"]["services"] == down
 
