@@ -17,7 +17,7 @@ from sandbox import CHECKOUT, Sandbox
 FULL_NAME = "circuit_sage.incident_response.db_failure"
 INVENTORY = str(CHECKOUT / "inventories" / "sandbox")
 ACCOUNT_LINE = re.compile(
-    r" +\d+\.\d s  (opened|seen|cause|because|no restart|plan|kept|act|did|left|proof|healthy|resolved|diagnosed|record) "
+    r" +\d+\.\d s  (opened|seen|lately|cause|because|no restart|plan|kept|act|did|left|proof|healthy|resolved|diagnosed|record) "
 )
 
 
@@ -90,7 +90,7 @@ class TestOnAFault:
         assert first == "Circuit Sage incident response: Database connection failure"
         assert [line for line in lines if not ACCOUNT_LINE.match(line)] == []
         events = [line[10:21].strip() for line in lines]
-        order = ["opened", "kept", "seen", "cause", "plan", "act", "proof", "resolved", "record"]
+        order = ["opened", "kept", "seen", "lately", "cause", "plan", "act", "proof", "resolved", "record"]
         assert [event for event in events if event in order] == order, events
         assert run.stderr == ""
 
