@@ -52,19 +52,20 @@ class ActionModule(ActionBase):
                 "observed": {"type": "dict"},
             }
         )
+        options = plain(options)
         try:
             record = Record.current(task_vars)
-            kept = [record.keep_evidence(name, content) for name, content in plain(options["evidence"]).items()]
+            kept = [record.keep_evidence(name, content) for name, content in options["evidence"].items()]
             if options["observed"]:
-                kept.append(record.keep_evidence("observations.json", plain(options["observed"])))
-            record.merge_findings(plain(options["findings"]))
+                kept.append(record.keep_evidence("observations.json", options["observed"]))
+            record.merge_findings(options["findings"])
             if (task_vars or {})["circuit_sage_incident"]["act"]:
-                record.remember_planned(plain(options["findings"]))
-            self._judge_severity(record, plain(options["findings"]))
+                record.remember_planned(options["findings"])
+            self._judge_severity(record, options["findings"])
             if options["change"]:
-                record.content["changes"].append(redacted(plain(options["change"])))
+                record.content["changes"].append(redacted(options["change"]))
             account = [record.event(options["event"], options["text"]), *self._lately(record, options["observed"])]
-            for finding in plain(options["findings"]):
+            for finding in options["findings"]:
                 account += tell(record, finding)
         except IncidentError as error:
             return {**result, "failed": True, "msg": str(error)}
@@ -76,7 +77,7 @@ class ActionModule(ActionBase):
         if not observed:
             return []
         opened = record.content["opened_at"]
-        record.content["recent_changes"] = redacted(recent_changes(plain(observed), opened))
+        record.content["recent_changes"] = redacted(recent_changes(observed, opened))
         told = lately(record.content["recent_changes"], opened)
         return [record.event("lately", told)] if told else []
 
