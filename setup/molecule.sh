@@ -18,4 +18,6 @@ for folder in molecule/*/molecule.yml; do
 done
 if [ -n "${SCENARIO:-}" ]; then scenarios=("$SCENARIO"); fi
 printf '  molecule: %s\n' "${scenarios[*]}"
-exec molecule test "${scenarios[@]/#/--scenario-name=}"
+# The command of each step, with all its files, is told at length by its border.
+if [ ! -t 1 ]; then export NO_COLOR=1; fi
+exec molecule test --no-command-borders "${scenarios[@]/#/--scenario-name=}"

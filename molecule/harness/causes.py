@@ -67,7 +67,7 @@ def story(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path_factory: py
         with Arguments() as arguments:
             # As talkative as it can be made.
             checked = player.play("--check", "--diff", "-vvvv")
-            after_check, still_bites = sandbox.snapshot(), sandbox.bites(fault)
+            after_check, still_bites = sandbox.snapshot(), sandbox.bites_within(fault, 10)
             mended = player.play("--diff", "-vvvv")
         healthy, after = sandbox.is_healthy(), sandbox.snapshot()
         assert arguments.looks > 10

@@ -241,6 +241,13 @@ class Sandbox:
         """Whether the fault's symptom shows."""
         return bool(faults.shell(faults.load(identity)["symptom"], check=False).returncode == 0)
 
+    def bites_within(self, identity: str, seconds: float) -> bool:
+        """Whether the fault's symptom shows in that time: what shows in samples, or comes and goes, may be missed by one look."""
+        deadline = time.monotonic() + seconds
+        while not (bites := self.bites(identity)) and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+        return bites
+
     @contextmanager
     def fault(self, *identities: str) -> Iterator[None]:
         """Bring faults about; take them back afterwards, whatever happened, so that a failed test leaves none behind."""

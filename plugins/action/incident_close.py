@@ -46,6 +46,8 @@ class ActionModule(ActionBase):
             if incident["lock"]:
                 self._give_back(incident["lock"], incident["id"])
             record.merge_findings(options["findings"])
+            under_way = [one for one in options["findings"] if one["decision"] == "act" and one["once"] not in options["acted"]]
+            record.settle_changes(broke_off=bool(options["failure"] and under_way))
             end = self._judge(record, incident, options)
         except IncidentError as error:
             return {**result, "failed": True, "msg": str(error)}

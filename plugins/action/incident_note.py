@@ -63,7 +63,7 @@ class ActionModule(ActionBase):
                 record.remember_planned(options["findings"])
             self._judge_severity(record, options["findings"])
             if options["change"]:
-                record.content["changes"].append(redacted(options["change"]))
+                record.begin_change(options["change"])
             account = [record.event(options["event"], options["text"]), *self._lately(record, options["observed"])]
             for finding in options["findings"]:
                 account += tell(record, finding)

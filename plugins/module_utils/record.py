@@ -177,6 +177,18 @@ class Record:
         now = utc_now()
         self.content["remedies"] += [{"at": now, "remedy": one["once"]} for one in findings if one["decision"] == "act"]
 
+    def begin_change(self, change: Mapping) -> None:
+        """Take in a change that is about to be made, with the time. Whether it was done is not known before the run closes its incident."""
+        self.content["changes"].append({"at": utc_now(), **redacted(change), "done": None})
+
+    def settle_changes(self, broke_off: bool) -> None:
+        """The changes were made; but where the run *broke off* in the remedies that were planned last, not surely the last one of those."""
+        changes, remedies = self.content["changes"], self.content["remedies"]
+        for change in changes:
+            change["done"] = True
+        if broke_off and changes and remedies and changes[-1]["at"] >= remedies[-1]["at"]:
+            changes[-1]["done"] = None
+
     def keep_evidence(self, name: str, content: t.Any) -> str:
         """Write one file of evidence, a text or data as JSON, redacted, and bring ``SHA256SUMS`` up to date. A taken name gets a number."""
         folder = self.folder / "evidence"

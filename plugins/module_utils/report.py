@@ -61,7 +61,8 @@ def render(record: Mapping) -> str:
     if not record["changes"]:
         lines.append("Nothing was changed.")
     for change in record["changes"]:
-        lines.append(f"- {change['component']}: {change['action']}. Undo: {change['undo']}")
+        doubt = "" if change["done"] else " (the run broke off here: look whether it was done)"
+        lines.append(f"- {change['component']}: {change['action']}{doubt}. Undo: {change['undo']}")
     lines += ["", "## Prevention", "Not known from the record; to be written in the review.", "", "## Action Items"]
     left = [finding for finding in record["findings"] if finding.get("decision") == "leave"]
     lines += [f"- [ ] {finding['id']}: {finding['reason']}" for finding in left]

@@ -131,6 +131,41 @@ def test_how_often_a_remedy_was_carried_out_on_this_host_lately(record: Record) 
     assert Record.done_lately(base, "nowhere") == {}
 
 
+CHANGE = {"component": "postgres", "action": "started it", "undo": "docker stop it"}
+
+
+def done(record: Record) -> list[bool | None]:
+    return [change["done"] for change in record.content["changes"]]
+
+
+def test_a_change_is_known_to_be_done_when_the_incident_is_closed(record: Record) -> None:
+    record.remember_planned([{"decision": "act", "once": "start"}])
+    record.begin_change(CHANGE)
+    record.begin_change(CHANGE)
+    assert done(record) == [None, None]
+    record.settle_changes(broke_off=False)
+    assert done(record) == [True, True]
+
+
+def test_of_a_run_that_broke_off_the_last_change_is_doubtful(record: Record) -> None:
+    record.remember_planned([{"decision": "act", "once": "start"}])
+    record.begin_change(CHANGE)
+    record.begin_change(CHANGE)
+    record.settle_changes(broke_off=True)
+    assert done(record) == [True, None]
+
+
+def test_a_run_that_broke_off_before_its_next_change_doubts_none_of_the_earlier_ones(
+    record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record.remember_planned([{"decision": "act", "once": "start"}])
+    record.begin_change(CHANGE)
+    monkeypatch.setattr("ansible_collections.circuit_sage.incident_response.plugins.module_utils.record.utc_now", lambda: "9999")
+    record.remember_planned([{"decision": "act", "once": "restart"}])
+    record.settle_changes(broke_off=True)
+    assert done(record) == [True]
+
+
 def test_a_record_of_long_ago_is_not_even_opened(record: Record) -> None:
     record.remember_planned([{"decision": "act", "once": "restart"}])
     record.save()

@@ -32,7 +32,7 @@ RECORD: dict[str, t.Any] = {
         },
         {"id": "b", "title": "B", "layer": "edge", "evidence": "text", "why_not_restart": "w", "decision": "leave", "reason": "too risky"},
     ],
-    "changes": [{"component": "postgres", "action": "started x", "undo": "docker stop x"}],
+    "changes": [{"component": "postgres", "action": "started x", "done": True, "undo": "docker stop x"}],
     "timeline": [{"at": "2026-11-23T12:00:01.000+00:00", "event": "seen", "text": "postgres exited"}],
 }
 
@@ -59,6 +59,11 @@ def test_every_heading_of_the_guide_is_filled() -> None:
         "- [ ] postgres_stopped: find out who stopped it",
     ):
         assert line in text.splitlines(), line
+
+
+def test_a_change_in_which_the_run_broke_off_is_not_told_as_done() -> None:
+    text = report.render({**RECORD, "changes": [{**RECORD["changes"][0], "done": None}]})
+    assert "- postgres: started x (the run broke off here: look whether it was done). Undo: docker stop x" in text
 
 
 def test_the_record_of_a_killed_run_makes_a_report_too() -> None:
