@@ -52,9 +52,12 @@ def render(record: Mapping) -> str:
     if not record["findings"]:
         lines.append("No known cause was found.")
     for finding in record["findings"]:
+        # The first one stands right under the section's heading.
+        if finding is not record["findings"][0]:
+            lines.append("")
         lines += [f"### {finding['id']}: {finding['title']}", f"Layer: {finding['layer']}.", ""]
         lines += [f"- {line}" for line in evidence_lines(finding["evidence"])]
-        lines += ["", f"Why not just restart: {finding['why_not_restart']}", ""]
+        lines += ["", f"Why not just restart: {finding['why_not_restart']}"]
     if record.get("recent_changes"):
         lines += ["", "## Recent Changes", *[f"- {_clock(change['at'])} - {change['what']}" for change in record["recent_changes"]]]
     lines += ["", "## Impact", *[f"- {text}" for text in record.get("impact") or ["None was seen."]], "", "## Resolution"]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import typing as t
+from itertools import pairwise
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils import report
 
@@ -74,3 +75,11 @@ def test_the_record_of_a_killed_run_makes_a_report_too() -> None:
     assert "The run did not come to its end" in text
     assert "No known cause was found." in text
     assert "Nothing was changed." in text
+
+
+def test_one_blank_line_stands_before_a_heading_and_no_more() -> None:
+    changes = [{"at": "2026-11-23T11:00:00.000+00:00", "what": "backend was made"}]
+    for record in (RECORD, {**RECORD, "recent_changes": changes}, {**RECORD, "findings": []}):
+        lines = report.render(record).splitlines()
+        assert [line for line, next_line in pairwise(lines) if line == next_line == ""] == []
+        assert all(before == "" for before, line in pairwise(lines) if line.startswith("## "))
