@@ -64,7 +64,7 @@ class ActionModule(ActionBase):
         result["drift"] = None if recorded is None else baseline.drift(recorded, plain(result))
         result["unknown"] = {}
         if recorded is None:
-            result["unknown"]["drift"] = f"there is no baseline {path or ''}".strip() + "; record one with baseline.yml while all is well"
+            result["unknown"]["drift"] = baseline.why_none(path)
         if evidence:
             record = Record.current(task_vars)
             result["kept"], entry = record.keep_all(evidence, self._task.args["evidence_of"])

@@ -134,6 +134,13 @@ def check(content: t.Any, path: str, host: str) -> Mapping:
     return t.cast(Mapping, content["observations"])
 
 
+def why_none(path: str | None) -> str:
+    """Why nothing is compared, and what to do: the reason for an observation without a baseline."""
+    if not path:
+        return "circuit_sage_baseline is not set; set it to a file on the controller, and record the baseline with baseline.yml while all is well"
+    return f"there is no baseline {path}; record one with baseline.yml while all is well"
+
+
 def _known(observations: Mapping, path: Sequence[str]) -> bool:
     """Whether this part could be observed: what could not be is named in its module's `unknown`."""
     unknown = (observations.get(path[0]) or {}).get("unknown") or {}
@@ -207,12 +214,18 @@ def findings(items: Sequence[Mapping], sick: Sequence[str]) -> list[Mapping]:
     return sorted((_finding(item) for item in explained or items), key=lambda finding: LAYERS.index(finding["layer"]))
 
 
+def _evidence(item: Mapping) -> Mapping:
+    values = {"recorded": item["was"], "now": item["now"]}
+    # Both are null where the values are secret; one alone is a setting that nobody has set, and that is known.
+    return values if values["recorded"] == values["now"] else {name: "not set" if value is None else value for name, value in values.items()}
+
+
 def _finding(item: Mapping) -> Mapping:
     return {
         "id": f"drift:{item['path']}",
         "title": f"drift: {item['text']}",
         "layer": item["layer"],
-        "evidence": {"recorded": item["was"], "now": item["now"]},
+        "evidence": _evidence(item),
         "remedy": PUT_BACK if statement(item) else None,
         "once": f"{PUT_BACK} {item['path']}",
         "risk": "disruptive",

@@ -10,7 +10,7 @@ import typing as t
 import pytest
 from recorded_observations import CAUSES, found, recorded
 
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils import diagnosis
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import diagnosis, report
 
 MIB = 1 << 20
 OBSERVED = ("container_oom", "foreign_process", "memory_leak", "page_cache", "host_hog", "heap_limit", "backend_hung", "port_taken")
@@ -149,6 +149,14 @@ def test_settings_of_the_pool_are_set_where_the_database_is_asked_about() -> Non
     observations["stack"]["asked"] = {"memory_limits": [], "environment": [{"name": "DB_POOL_MAX", "value": "20", "value_now": None}]}
     assert [one["id"] for one in diagnosis.diagnose(observations, CAUSES, "db_failure")] == ["pool_settings_asked"]
     assert diagnosis.diagnose(observations, CAUSES, "service_outage") == []
+
+
+@pytest.mark.parametrize(("now", "told"), [(None, "not set"), ("10", "10"), ("", "")])
+def test_a_setting_of_the_pool_that_the_compose_files_lack_is_not_set(now: str | None, told: str) -> None:
+    observations = recorded("healthy")
+    observations["stack"]["asked"] = {"memory_limits": [], "environment": [{"name": "DB_POOL_MAX", "value": "20", "value_now": now}]}
+    (finding,) = diagnosis.diagnose(observations, CAUSES, "db_failure")
+    assert report.evidence_lines(finding["evidence"])[0] == f"asked: variable DB_POOL_MAX, value 20, value_of_the_compose_files {told}"
 
 
 def test_a_container_at_a_lowered_limit_gets_its_limit_back_and_no_second_restart() -> None:

@@ -11,7 +11,7 @@ import typing as t
 import pytest
 from recorded_observations import recorded
 
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils import baseline, diagnosis
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import baseline, diagnosis, report
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 
 HEALTHY = recorded("healthy")
@@ -116,11 +116,31 @@ def test_drift_explains_what_no_cause_does_deepest_first() -> None:
     assert [finding["id"].rpartition(".")[2] for finding in found] == ["restart_policy", "statement_timeout", "lock_timeout"]
     assert [finding["decision"] for finding in found] == ["leave", "act", "act"]
     assert found[1]["title"] == "drift: role circuit_sage_user: settings.statement_timeout none → 1ms"
+    assert report.evidence_lines(found[1]["evidence"]) == ["recorded: not set", "now: 1ms"]
 
 
 def test_drift_of_a_component_without_a_part_in_the_symptom_is_no_finding() -> None:
     seen = with_drift("healthy", stack__services__backend__state="exited", stack__env_file__mode="0644", postgres__role__connection_limit=9)
     assert [finding["id"] for finding in diagnosis.diagnose(seen, [])] == ["drift:stack.env_file.mode"]
+
+
+def test_the_values_of_a_secret_are_not_said_to_be_unset() -> None:
+    observations, recorded_before = recorded("healthy", postgres__write=SICK), copy.deepcopy(BASELINE)
+    recorded_before["stack"]["services"]["backend"]["fingerprints"] = {"JWT_SECRET": "aaaaaaaaaaaa"}
+    observations["stack"]["services"]["backend"]["fingerprints"] = {"JWT_SECRET": "cccccccccccc"}
+    (finding,) = diagnosis.diagnose({**observations, "drift": baseline.drift(recorded_before, observations)}, [])
+    assert finding["evidence"] == {"recorded": None, "now": None}
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("", "circuit_sage_baseline is not set; set it to a file on the controller, and record the baseline with baseline.yml while all is well"),
+        ("/srv/b.yml", "there is no baseline /srv/b.yml; record one with baseline.yml while all is well"),
+    ],
+)
+def test_why_there_is_no_baseline(path: str, reason: str) -> None:
+    assert baseline.why_none(path) == reason
 
 
 def test_drift_on_a_healthy_system_and_beside_a_cause_is_no_finding() -> None:
