@@ -17,18 +17,33 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils.err
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import Record
 
 
-def read_baseline(path: Path, host: str) -> dict[str, t.Any] | None:
-    """The observations of the baseline file, null where there is no such file."""
+def _text(path: Path, what: str) -> str | None:
+    """The text of a file, null where there is none."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = getattr(error, "strerror", None) or "it is not YAML"
-        raise IncidentError(
-            f"the baseline {path} cannot be read ({reason}); put the last good copy back, or set circuit_sage_baseline"
-        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise IncidentError(f"{what} {path} cannot be read ({reason}); put the last good copy back, or {baseline.WITHOUT}") from None
+
+
+def read_baseline(path: Path, host: str) -> dict[str, t.Any] | None:
+    """The observations of the baseline file, null where there is no such file."""
+    text = _text(path, "the baseline")
+    if text is None:
+        return None
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise IncidentError(f"the baseline {path} is not YAML; put the last good copy back, or {baseline.WITHOUT}") from None
     return baseline.check(content, str(path), host)
+
+
+def read_key(path: Path) -> str | None:
+    """The key of the fingerprints in the baseline, from the file beside it; null where there is none."""
+    text = _text(path.with_name(f"{path.name}.key"), "the key of the baseline")
+    return text and text.strip()
 
 
 class ActionModule(ActionBase):
@@ -43,9 +58,8 @@ class ActionModule(ActionBase):
         path = options.pop("baseline", None)
         try:
             recorded = read_baseline(Path(path), (task_vars or {})["inventory_hostname"]) if path else None
-            key = Path(f"{path}.key")
-            if path and key.exists():
-                options["fingerprint_key"] = key.read_text(encoding="ascii").strip()
+            if path and (key := read_key(Path(path))):
+                options["fingerprint_key"] = key
             name = "circuit_sage.incident_response.observation_info"
             result.update(self._execute_module(module_name=name, module_args=options, task_vars=task_vars))
             return self._complete(result, recorded, path, task_vars)

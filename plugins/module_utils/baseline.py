@@ -16,6 +16,8 @@ from collections.abc import Iterator, Sequence
 from .errors import IncidentError
 
 FORMAT = 1
+# The advice where a baseline cannot be used: an incident does not wait until it is mended.
+WITHOUT = "go on without a baseline (-e circuit_sage_baseline=)"
 # The remedy that puts back what has drifted, and the role that owns it.
 PUT_BACK = "put_back"
 REMEDIES_OF = "db_failure"
@@ -101,8 +103,10 @@ def _paths(content: Mapping, path: str) -> Iterator[tuple[str, ...]]:
     if not star:
         yield tuple(path.split("."))
         return
-    for name in _at(content, before.split(".")) or {}:
-        yield (*before.split("."), name, *after.lstrip(".").split("."))
+    names = _at(content, before.split("."))
+    # A file that was edited by hand may lack it, or hold something else there.
+    for name in names if isinstance(names, dict) else {}:
+        yield (*before.split("."), str(name), *after.lstrip(".").split("."))
 
 
 def extract(observations: Mapping) -> Mapping:
@@ -122,22 +126,25 @@ def extract(observations: Mapping) -> Mapping:
 
 def check(content: t.Any, path: str, host: str) -> Mapping:
     """The observations of a baseline file that can be used; IncidentError in one sentence for one that cannot."""
-    again = "record it again with baseline.yml on the healthy system"
+    again = "when all is well, delete it and record it again with baseline.yml"
     if not isinstance(content, dict) or not isinstance(content.get("observations"), dict):
-        raise IncidentError(f"the baseline {path} holds no observations; {again}, or put the last good copy back")
+        raise IncidentError(f"the baseline {path} holds no observations; put the last good copy back, or {WITHOUT}; {again}")
     if content.get("format") != FORMAT:
-        raise IncidentError(f"the baseline {path} has the format {content.get('format')}, and {FORMAT} is needed; {again}")
+        raise IncidentError(f"the baseline {path} has the format {content.get('format')}, and {FORMAT} is needed; {WITHOUT}; {again}")
     if content.get("host") != host:
         raise IncidentError(
-            f"the baseline {path} is of the host {content.get('host')}, not of {host}; set circuit_sage_baseline, or {again}"
+            f"the baseline {path} is of the host {content.get('host')}, not of {host}; set circuit_sage_baseline to the file of {host}, "
+            f"or {WITHOUT}"
         )
+    if not extract(content["observations"]):
+        raise IncidentError(f"the baseline {path} holds nothing to compare with; put the last good copy back, or {WITHOUT}; {again}")
     return t.cast(Mapping, content["observations"])
 
 
 def why_none(path: str | None) -> str:
     """Why nothing is compared, and what to do: the reason for an observation without a baseline."""
     if not path:
-        return "circuit_sage_baseline is not set; set it to a file on the controller, and record the baseline with baseline.yml while all is well"
+        return "circuit_sage_baseline is not set; set it to a file on the controller, and record it with baseline.yml while all is well"
     return f"there is no baseline {path}; record one with baseline.yml while all is well"
 
 
@@ -150,14 +157,14 @@ def _known(observations: Mapping, path: Sequence[str]) -> bool:
 def _leaves(value: t.Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], t.Any]]:
     if isinstance(value, dict):
         for name, inner in value.items():
-            yield from _leaves(inner, (*path, name))
+            yield from _leaves(inner, (*path, str(name)))
     else:
         yield path, value
 
 
 def _same(was: t.Any, now: t.Any, path: Sequence[str]) -> bool:
     # A password that never expires: no time at all, or `infinity`.
-    return was == now or (path[-1] == "valid_until" and {was, now} <= {None, "infinity"})
+    return was == now or (path[-1] == "valid_until" and all(one in (None, "infinity") for one in (was, now)))
 
 
 def drift(recorded: Mapping, observations: Mapping) -> list[Mapping]:
@@ -217,7 +224,9 @@ def findings(items: Sequence[Mapping], sick: Sequence[str]) -> list[Mapping]:
 def _evidence(item: Mapping) -> Mapping:
     values = {"recorded": item["was"], "now": item["now"]}
     # Both are null where the values are secret; one alone is a setting that nobody has set, and that is known.
-    return values if values["recorded"] == values["now"] else {name: "not set" if value is None else value for name, value in values.items()}
+    return (
+        values if values["recorded"] == values["now"] else {name: "not set" if value is None else value for name, value in values.items()}
+    )
 
 
 def _finding(item: Mapping) -> Mapping:

@@ -90,10 +90,11 @@ def test_drift_is_named_and_put_back(sandbox: Sandbox, player: Player, file: Pat
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("a: [", "it is not YAML"),
+        ("a: [", "is not YAML; put the last good copy back, or go on without a baseline (-e circuit_sage_baseline=)"),
         ("- 1", "holds no observations"),
         ("{format: 0, host: sandbox, observations: {}}", "has the format 0"),
         ("{format: 1, host: web1, observations: {}}", "is of the host web1, not of sandbox"),
+        ("{format: 1, host: sandbox, observations: {}}", "holds nothing to compare with"),
     ],
 )
 def test_a_baseline_that_cannot_be_used_is_refused_before_anything_is_touched(

@@ -135,7 +135,10 @@ def test_the_values_of_a_secret_are_not_said_to_be_unset() -> None:
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("", "circuit_sage_baseline is not set; set it to a file on the controller, and record the baseline with baseline.yml while all is well"),
+        (
+            "",
+            "circuit_sage_baseline is not set; set it to a file on the controller, and record it with baseline.yml while all is well",
+        ),
         ("/srv/b.yml", "there is no baseline /srv/b.yml; record one with baseline.yml while all is well"),
     ],
 )
@@ -150,13 +153,34 @@ def test_drift_on_a_healthy_system_and_beside_a_cause_is_no_finding() -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("text", "holds no observations"),
+        ("text", "holds no observations; put the last good copy back, or go on"),
         ({"format": 1, "host": "sandbox"}, "holds no observations"),
-        ({"format": 0, "host": "sandbox", "observations": {}}, "has the format 0, and 1 is needed"),
-        ({"format": 1, "host": "other", "observations": {}}, "is of the host other, not of sandbox"),
+        ({"format": 1, "host": "sandbox", "observations": {}}, "holds nothing to compare with"),
+        ({"format": 1, "host": "sandbox", "observations": {"stack": {"services": 3}}}, "holds nothing to compare with"),
+        ({"format": 0, "host": "sandbox", "observations": BASELINE}, "has the format 0, and 1 is needed"),
+        (
+            {"format": 1, "host": "other", "observations": BASELINE},
+            "is of the host other, not of sandbox; set circuit_sage_baseline to the file of sandbox",
+        ),
     ],
 )
-def test_a_baseline_that_cannot_be_used_is_told(content: t.Any, words: str) -> None:
-    with pytest.raises(IncidentError, match=words):
+def test_a_baseline_that_cannot_be_used_is_told_with_the_way_on_without_it(content: t.Any, words: str) -> None:
+    with pytest.raises(IncidentError, match=words) as refused:
         baseline.check(content, "b.yml", "sandbox")
-    assert baseline.check({"format": 1, "host": "sandbox", "observations": {"a": 1}}, "b.yml", "sandbox") == {"a": 1}
+    assert "go on without a baseline (-e circuit_sage_baseline=)" in str(refused.value)
+
+
+def test_a_baseline_that_can_be_used_passes() -> None:
+    assert baseline.check({"format": 1, "host": "sandbox", "observations": BASELINE}, "b.yml", "sandbox") == BASELINE
+
+
+@pytest.mark.parametrize(
+    ("held", "texts"),
+    [
+        ({"stack": {"engine": {"version": "1"}}}, [f"project: engine.version 1 → {HEALTHY['stack']['engine']['version']}"]),
+        ({"stack": {"services": 3}, "postgres": {"role": {"valid_until": [1]}}}, ["role circuit_sage_user: valid_until 1 → infinity"]),
+        ({"postgres": {"role": {"settings": {3: 4}}}}, ["role circuit_sage_user: settings.3 4 → none"]),
+    ],
+)
+def test_a_baseline_that_was_edited_by_hand_is_compared_as_far_as_it_goes(held: dict[str, t.Any], texts: list[str]) -> None:
+    assert [item["text"] for item in baseline.drift(held, recorded("healthy", postgres__role__valid_until="infinity"))] == texts
