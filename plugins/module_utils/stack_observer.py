@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import pwd
 import re
+import shlex
 import stat
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -229,9 +230,11 @@ def _check_project(engine: DockerEngine, project: Project, containers: Sequence[
     if project.name in known or engine.networks(project.name) or engine.volumes(project.name):
         return
     found = ", ".join(f"{name} (started from {folder})" for name, folder in sorted(known.items()))
+    start = shlex.join([*compose.arguments(project.src, project.name, project.files, project.env_file), "up", "-d"])
     raise IncidentError(
         f"this host has no container, network or volume of a Compose project `{project.name}`; "
-        + (f"set project_name to one that it has: {found}" if found else "it has no Compose project at all: start the stack first")
+        + (f"set project_name to one that it has: {found}; or, " if found else "")
+        + f"if that name is right and the stack is only not started, start it with `{start}` (the sandbox with `make stack`)"
     )
 
 

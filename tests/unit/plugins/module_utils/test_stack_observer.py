@@ -251,12 +251,19 @@ def test_what_is_asked_for_is_unknown_where_compose_gives_no_model(
 
 def test_an_unknown_project_is_refused(engine: Engine, project: Project) -> None:
     with pytest.raises(
-        IncidentError, match=r"`typo`; set project_name to one that it has: circuit-sage \(started from /opt/circuit-sage\)"
+        IncidentError,
+        match=r"`typo`; set project_name to one that it has: circuit-sage \(started from /opt/circuit-sage\), .*; or, if that name",
     ):
         look(project._replace(name="typo"))
+
+
+def test_a_stack_that_is_not_started_is_refused_with_the_command_that_starts_it(engine: Engine, project: Project) -> None:
     engine.listed = []
-    with pytest.raises(IncidentError, match="no Compose project at all"):
+    with pytest.raises(IncidentError, match="`circuit-sage`; if that name is right and the stack is only not started, start it") as refused:
         look(project)
+    src = project.src
+    command = f"docker compose --project-directory {src} --project-name circuit-sage --env-file {src}/.env.production"
+    assert f"`{command} --file {src}/docker-compose.prod.yml up -d` (the sandbox with `make stack`)" in str(refused.value)
 
 
 def test_an_engine_that_is_down_is_an_observation(project: Project) -> None:
