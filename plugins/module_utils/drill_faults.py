@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
+from .cause_catalog import roles_with_causes
 from .errors import IncidentError
 from .release_observer import repository_of
 
@@ -61,6 +62,10 @@ def check(fault: t.Any, path: Path) -> Mapping:
         )
     if fault["id"] != path.stem:
         raise IncidentError(f"the fault file {path} has the id {fault['id']}; name the file as the fault")
+    # The incident is the playbook that the drill runs, and a role with causes is what such a playbook is made of.
+    incidents = roles_with_causes()
+    if fault["incident"] not in incidents:
+        raise IncidentError(f"the fault file {path} has the incident {fault['incident']}; use one of {', '.join(incidents)}")
     needs = fault.get("needs", [])
     if not isinstance(needs, list) or not set(needs) <= set(NEEDS):
         raise IncidentError(f"the fault file {path}: needs is a list of what the fault needs, out of {', '.join(NEEDS)}")

@@ -81,6 +81,16 @@ def test_a_fault_that_does_not_bite_fails_the_drill(player: Player, tmp_path: Pa
     assert "it did not bite within 30 s" in run.said()
 
 
+def test_a_fault_of_an_incident_that_is_not_known_is_refused(sandbox: Sandbox, player: Player, tmp_path: Path) -> None:
+    """Before any fault is brought about: there is no playbook that could mend it."""
+    (tmp_path / "toothless.yml").write_text(TOOTHLESS.replace("db_failure", "db_failur"), encoding="utf-8")
+    before = sandbox.snapshot()
+    run = drill(player, tmp_path, drill_faults="toothless", drill_fault_path=str(tmp_path))
+    assert run.status == 2
+    assert "toothless.yml has the incident db_failur; use one of db_failure, high_memory, service_outage" in run.said()
+    assert sandbox.snapshot().changes_since(before) == {}
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
