@@ -35,6 +35,7 @@ class ActionModule(ActionBase):
                 "faults": {"type": "raw", "required": True},
                 "fault_path": {"type": "raw"},
                 "token": {"type": "str"},
+                "revert_seconds": {"type": "int", "default": 300},
                 "observations": {"type": "dict", "required": True},
                 "project_name": {"type": "str", "required": True},
                 "files": {"type": "list", "elements": "str", "required": True},
@@ -49,6 +50,7 @@ class ActionModule(ActionBase):
             for name in sorted(task_vars or {}):
                 if name.startswith("drill_") and name not in SETTINGS:
                     raise IncidentError(f"{name} is not a setting of a drill; the settings are {', '.join(SETTINGS)}")
+            drill_faults.check_revert_seconds(options["revert_seconds"])
             folders = [drill_faults.FOLDER, *(Path(name) for name in as_list(options["fault_path"]))]
             chosen = drill_faults.choose(drill_faults.find(folders), as_list(options["faults"]))
             if not chosen:

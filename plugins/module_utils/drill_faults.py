@@ -26,6 +26,8 @@ SANDBOX_BACKEND = "sandbox_backend"
 NEEDS = (SANDBOX_BACKEND,)
 # The image of that backend, whatever its tag.
 _SANDBOX_IMAGE = "circuit-sage-sandbox/backend"
+# A fault may take the shortest of these to bite, and is not to be taken back before; the longest is a day.
+REVERT_SECONDS = range(30, 86_400 + 1)
 # Before the incident, the id of a drill in which nothing is broken.
 HEALTHY_ID = "healthy_"
 
@@ -148,6 +150,13 @@ def check_token(token: str, host: str, now: datetime) -> None:
         expires = expires.replace(tzinfo=timezone.utc)
     if expires <= now:
         raise IncidentError(f"drill_token expired at {until}; {form}")
+
+
+def check_revert_seconds(seconds: int) -> None:
+    """Refuse a time after which a fault is taken back that would end it at once or never."""
+    if seconds not in REVERT_SECONDS:
+        shortest, longest = REVERT_SECONDS[0], REVERT_SECONDS[-1]
+        raise IncidentError(f"drill_revert_seconds is {seconds}; use {shortest}, which a fault may take to bite, to {longest}")
 
 
 def environment(observations: Mapping, settings: Mapping) -> dict[str, str]:

@@ -33,6 +33,10 @@ options:
   token:
     description: Outside of the sandbox C(HOST:TIME), for which host and until when its owner lets it be broken.
     type: str
+  revert_seconds:
+    description: Seconds after which a fault is taken back by itself, from V(30), which a fault may take to bite, to V(86400).
+    type: int
+    default: 300
   observations:
     description: What the role P(circuit_sage.incident_response.observe#role) leaves in C(observe_result).
     type: dict

@@ -97,6 +97,7 @@ def test_a_fault_of_an_incident_that_is_not_known_is_refused(sandbox: Sandbox, p
         ({"drill_faults": "postgres_stoped"}, "drill_faults names postgres_stoped; use all, an incident"),
         ({"drill_fault_path": "/nonexistent"}, "drill_fault_path names /nonexistent, which is no folder"),
         ({"drill_faults": ""}, "drill_faults names no fault"),
+        ({"drill_revert_seconds": "-4"}, "drill_revert_seconds is -4; use 30, which a fault may take to bite, to 86400"),
         ({"drill_fault": "postgres_stopped"}, "drill_fault is not a setting of a drill"),
     ],
 )

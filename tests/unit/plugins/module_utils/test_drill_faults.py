@@ -114,6 +114,17 @@ def test_without_a_token_that_fits_nothing_is_broken(token: str, words: str) -> 
     assert "set drill_token to web1:TIME" in str(refused.value)
 
 
+@pytest.mark.parametrize("seconds", [-4, 0, 29, 86_401])
+def test_a_time_that_would_take_a_fault_back_at_once_or_never_is_refused(seconds: int) -> None:
+    with pytest.raises(IncidentError, match=f"^drill_revert_seconds is {seconds}; use 30, which a fault may take to bite, to 86400$"):
+        drill_faults.check_revert_seconds(seconds)
+
+
+@pytest.mark.parametrize("seconds", [30, 300, 86_400])
+def test_a_time_that_can_be_waited_for_passes(seconds: int) -> None:
+    drill_faults.check_revert_seconds(seconds)
+
+
 @pytest.mark.parametrize(
     ("image", "needs", "reason"),
     [
