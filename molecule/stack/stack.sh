@@ -52,9 +52,28 @@ named_or_labelled() { # network|volume
     awk -v p="$project" '$2 == p || ($2 == "" && (index($1, p "-") == 1 || index($1, p "_") == 1)) { print $1 }'
 }
 
+# A drill that was killed leaves a watchdog, which would take its fault back when the stack is gone. It does so now, where there still is a
+# stack: a fault may have mounted something over a volume.
+end_watchdog() {
+  local armed=/tmp/circuit-sage-drill-$project/armed pid born
+  # Only what this user wrote: everybody may make a folder of that name.
+  [ -O "$armed" ] || return 0
+  read -r pid born <"$armed"
+  if [[ $pid =~ ^[1-9][0-9]+$ && $born = "$(cut -d ' ' -f 22 "/proc/$pid/stat" 2>/dev/null)" ]]; then
+    if [ -n "$(containers)" ]; then
+      say "taking back the fault of a drill that did not end (60 s at most)"
+      kill -TERM -- "-$pid"
+      timeout 60 tail --pid="$pid" -f /dev/null || true
+    fi
+    kill -KILL -- "-$pid" 2>/dev/null || true
+  fi
+  rm -f "$armed"
+}
+
 # By label and name, not by Compose: that works without the env file, and on what a killed run left half made.
 remove_everything() {
   local network guest
+  end_watchdog
   containers | xargs -r -P 4 -n 1 docker rm -f -v >"$log" 2>&1 || true
   for network in $(named_or_labelled network); do
     for guest in $(docker network inspect -f '{{range .Containers}}{{.Name}} {{end}}' "$network"); do
@@ -181,9 +200,8 @@ up() {
 down() {
   local found
   found=$(containers; named_or_labelled network; named_or_labelled volume)
-  [ -n "$found" ] || return 0
   remove_everything
-  say "$project is removed"
+  [ -z "$found" ] || say "$project is removed"
 }
 
 case "${1:-}${app:+ APP}" in

@@ -205,24 +205,30 @@ def script(names: Mapping, part: str) -> str:
     return f'{exports}{prelude()}mkdir -m 0700 -p "$STATE"\n{part}'
 
 
-# $0 is the script that takes the fault back, $1 the seconds.
+# $0 is the script that takes the fault back, $1 the seconds. `armed` names the process and its start: by them a watchdog knows what a later
+# one wrote, and `make stack-down` finds it. A TERM to its group has it take the fault back now.
 _WATCHDOG = """
+mine() { [ "$(cut -d ' ' -f 1 "$STATE/armed" 2>/dev/null)" = $$ ]; }
+echo "$$ $(cut -d ' ' -f 22 "/proc/$$/stat")" >"$STATE/armed.new"
+now=
+trap 'now=yes' TERM
+mv "$STATE/armed.new" "$STATE/armed"
 for _ in $(seq "$1"); do
+  [ -z "$now" ] || break
   sleep 1
-  [ -e "$STATE/armed" ] || exit 0
+  mine || exit 0
 done
-rm -f "$STATE/armed"
-exec bash -c "$0"
+trap - TERM
+timeout --foreground 120 bash -c "$0"
+mine && rm -f "$STATE/armed"
 """
 
 
 def watchdog(names: Mapping, revert: str, seconds: int) -> str:
     """A script that starts a process of its own which takes the fault back after so many seconds, unless the drill does before."""
     inner = script(names, revert)
-    return script(
-        names,
-        f'touch "$STATE/armed"\nsetsid bash -c {shlex.quote(_WATCHDOG)} {shlex.quote(inner)} {seconds} >/dev/null 2>&1 </dev/null &\n',
-    )
+    start = f"setsid bash -c {shlex.quote(_WATCHDOG)} {shlex.quote(inner)} {seconds} >/dev/null 2>&1 </dev/null &"
+    return script(names, f'{DISARM}{start}\nuntil [ -e "$STATE/armed" ]; do sleep 0.05; done\n')
 
 
 DISARM = 'rm -f "$STATE/armed"\n'

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import subprocess
 import time
 import typing as t
@@ -207,6 +209,22 @@ def test_the_watchdog_takes_back_what_a_killed_drill_left(tmp_path: Path, disarm
     while not taken_back.exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     assert taken_back.exists() is not disarmed
+
+
+def test_a_watchdog_leaves_what_a_later_one_watches(tmp_path: Path) -> None:
+    """The next fault is brought about before the earlier watchdog has looked: it is not to take its own back in the midst of it."""
+    taken_back = tmp_path / "taken back"
+    scene = names(tmp_path)
+    bash(drill_faults.watchdog(scene, f"touch '{taken_back}'", 2))
+    bash(drill_faults.script(scene, drill_faults.DISARM))
+    bash(drill_faults.watchdog(scene, "true", 600))
+    pid, born = (tmp_path / "state" / "armed").read_text(encoding="utf-8").split()
+    try:
+        time.sleep(4)
+        assert not taken_back.exists()
+        assert Path("/proc", pid, "stat").read_text(encoding="utf-8").split()[21] == born
+    finally:
+        os.killpg(int(pid), signal.SIGKILL)
 
 
 def test_seconds_between_stamps() -> None:
