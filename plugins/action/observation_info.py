@@ -14,7 +14,10 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils import baseline
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.diagnosis import plain
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.observation import observe
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import Record
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.stack_options import OBSERVATION_OPTIONS
+from ansible_collections.circuit_sage.incident_response.plugins.plugin_utils import in_process
 
 
 def _text(path: Path, what: str) -> str | None:
@@ -46,6 +49,10 @@ def read_key(path: Path) -> str | None:
     return text and text.strip()
 
 
+def _observe(options: dict[str, t.Any]) -> dict[str, t.Any]:
+    return {"changed": False, **observe(options)}
+
+
 class ActionModule(ActionBase):
     """See the documentation of the module observation_info."""
 
@@ -60,8 +67,7 @@ class ActionModule(ActionBase):
             recorded = read_baseline(Path(path), (task_vars or {})["inventory_hostname"]) if path else None
             if path and (key := read_key(Path(path))):
                 options["fingerprint_key"] = key
-            name = "circuit_sage.incident_response.observation_info"
-            result.update(self._execute_module(module_name=name, module_args=options, task_vars=task_vars))
+            result.update(in_process.carry_out(self, "observation_info", options, OBSERVATION_OPTIONS, _observe, task_vars or {}))
             return self._complete(result, recorded, path, task_vars)
         except IncidentError as error:
             return {**result, "failed": True, "msg": str(error)}

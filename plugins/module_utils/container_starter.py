@@ -105,3 +105,13 @@ def _start_one(engine: EngineStarter, container: Mapping[str, Any], service: str
     if action and not dry:
         engine.carry_out(action, container["Id"])
     return {"container": name_of(container), "state": state, "action": action, "healthy": None}
+
+
+def bring_to_run(options: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
+    """The result of the module service_start."""
+    engine = EngineStarter(options["docker_host"], options["docker_timeout"])
+    wish = Wish(options["project_name"], options["services"], options["in_back_off"], options["healthy_within"])
+    done = start(engine, wish, check_mode)
+    before = {service: one["state"] for service, one in done.items()}
+    after = {service: "running" if one["action"] else one["state"] for service, one in done.items()}
+    return {"changed": before != after, "services": done, "diff": {"before": before, "after": after}}

@@ -46,3 +46,27 @@ EDGE_INFO_OPTIONS: dict[str, dict[str, Any]] = {
     "frontend_url": {"type": "str"},
     "api_url": {"type": "str"},
 }
+
+# All that the module observation_info takes.
+OBSERVATION_OPTIONS: dict[str, dict[str, Any]] = {
+    **STACK_OPTIONS,
+    **STACK_INFO_OPTIONS,
+    **POSTGRES_OPTIONS,
+    **POSTGRES_INFO_OPTIONS,
+    **EDGE_INFO_OPTIONS,
+    "evidence_of": {"type": "list", "elements": "str", "default": []},
+    "release_archives": {"type": "path"},
+    "ballast": {"type": "list", "elements": "path", "default": []},
+    "memory_limits": {"type": "dict", "default": {}},
+    "pool_environment": {"type": "dict", "default": {}},
+    "baseline": {"type": "path"},
+    "fingerprint_key": {"type": "str", "no_log": True},
+}
+
+# All that the module service_start takes.
+START_OPTIONS: dict[str, dict[str, Any]] = {
+    **STACK_OPTIONS,
+    "services": {"type": "list", "elements": "str", "required": True},
+    "in_back_off": {"type": "list", "elements": "str", "default": []},
+    "healthy_within": {"type": "int", "default": 30},
+}

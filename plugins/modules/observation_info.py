@@ -187,34 +187,12 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.observation import observe
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.stack_options import (
-    EDGE_INFO_OPTIONS,
-    POSTGRES_INFO_OPTIONS,
-    POSTGRES_OPTIONS,
-    STACK_INFO_OPTIONS,
-    STACK_OPTIONS,
-)
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.stack_options import OBSERVATION_OPTIONS
 
 
 def main() -> None:
     """Observe, and return the observations."""
-    module = AnsibleModule(
-        argument_spec={
-            **STACK_OPTIONS,
-            **STACK_INFO_OPTIONS,
-            **POSTGRES_OPTIONS,
-            **POSTGRES_INFO_OPTIONS,
-            **EDGE_INFO_OPTIONS,
-            "evidence_of": {"type": "list", "elements": "str", "default": []},
-            "release_archives": {"type": "path"},
-            "ballast": {"type": "list", "elements": "path", "default": []},
-            "memory_limits": {"type": "dict", "default": {}},
-            "pool_environment": {"type": "dict", "default": {}},
-            "baseline": {"type": "path"},
-            "fingerprint_key": {"type": "str", "no_log": True},
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=OBSERVATION_OPTIONS, supports_check_mode=True)
     try:
         observations = observe(module.params)
     except IncidentError as error:

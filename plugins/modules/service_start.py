@@ -73,32 +73,19 @@ services:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.container_starter import EngineStarter, Wish, start
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.container_starter import bring_to_run
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.stack_options import STACK_OPTIONS
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.stack_options import START_OPTIONS
 
 
 def main() -> None:
     """Start what does not run, and return what was done."""
-    module = AnsibleModule(
-        argument_spec={
-            **STACK_OPTIONS,
-            "services": {"type": "list", "elements": "str", "required": True},
-            "in_back_off": {"type": "list", "elements": "str", "default": []},
-            "healthy_within": {"type": "int", "default": 30},
-        },
-        supports_check_mode=True,
-    )
-    given = module.params
-    engine = EngineStarter(given["docker_host"], given["docker_timeout"])
-    wish = Wish(given["project_name"], given["services"], given["in_back_off"], given["healthy_within"])
+    module = AnsibleModule(argument_spec=START_OPTIONS, supports_check_mode=True)
     try:
-        done = start(engine, wish, module.check_mode)
+        result = bring_to_run(module.params, module.check_mode)
     except IncidentError as error:
         module.fail_json(msg=str(error))
-    before = {service: one["state"] for service, one in done.items()}
-    after = {service: "running" if one["action"] else one["state"] for service, one in done.items()}
-    module.exit_json(changed=before != after, services=done, diff={"before": before, "after": after})
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

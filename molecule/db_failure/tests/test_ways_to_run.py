@@ -95,6 +95,31 @@ class TestOnAFault:
         assert run.stderr == ""
 
 
+# What Ansible says at -vvv when it starts a module on the host.
+SENT = "AnsiballZ_observation_info"
+ANOTHER_NAME = f"ansible_python_interpreter={BIN / 'python3'}"
+
+
+def test_in_the_process_of_the_task(player: Player) -> None:
+    """In the sandbox host, user and Python of the modules are the run's own, so that none is sent, which would cost seconds."""
+    run = player.play("-vvv")
+    assert run.record.outcome == "healthy", run.output
+    assert SENT not in run.output
+
+
+@pytest.mark.parametrize("way", [("-e", ANOTHER_NAME), ("--become", "--become-method", "su")], ids=["another Python", "become"])
+def test_with_modules_that_are_sent(sandbox: Sandbox, player: Player, way: tuple[str, ...]) -> None:
+    """As to every host that is another machine: with the same end."""
+    with sandbox.fault("postgres_paused"):
+        run = player.play("-vvv", *way)
+        assert run.status == 0, run.output
+        assert run.record.outcome == "resolved"
+        assert run.record.causes == ["postgres_paused"]
+        assert sandbox.is_healthy()
+    assert SENT in run.output
+    assert "AnsiballZ_service_start" in run.output
+
+
 def test_default_callback_in_the_checkout(player: Player) -> None:
     """ANSIBLE_STDOUT_CALLBACK=default gives Ansible's own output."""
     run = player.play(env=user_environment(ANSIBLE_STDOUT_CALLBACK="default"))
