@@ -55,9 +55,8 @@ class ActionModule(ActionBase):
         options = plain(options)
         try:
             record = Record.current(task_vars)
-            kept = [record.keep_evidence(name, content) for name, content in options["evidence"].items()]
-            if options["observed"]:
-                kept.append(record.keep_evidence("observations.json", options["observed"]))
+            evidence = {**options["evidence"], **({"observations.json": options["observed"]} if options["observed"] else {})}
+            kept = record.keep_evidence(evidence) if evidence else []
             record.merge_findings(options["findings"])
             if (task_vars or {})["circuit_sage_incident"]["act"]:
                 record.remember_planned(options["findings"])

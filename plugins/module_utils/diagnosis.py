@@ -18,6 +18,12 @@ from .baseline import LAYERS
 from .errors import IncidentError
 from .symptoms import symptoms_of
 
+# Not every Python has it; which one lacks it is told when it is needed, not when Ansible lists its plugins.
+try:
+    import jmespath
+except ImportError:
+    jmespath = None
+
 RISKS = ("safe", "disruptive", "destructive")
 REQUIRED_KEYS = ("id", "title", "layer", "match", "evidence", "why_not_restart")
 OPTIONAL_KEYS = ("remedy", "risk", "respects_hold", "escalate", "severity", "role", "harmless", "when_asked", "per_day")
@@ -31,18 +37,14 @@ def plain(value: t.Any) -> t.Any:
     return json.loads(json.dumps(value))
 
 
-def _jmespath() -> t.Any:
-    """Return the library, which not every Python has: a missing one is told in one sentence, and not when Ansible lists its plugins."""
-    try:
-        import jmespath
-    except ImportError as error:
-        raise IncidentError("the Python of ansible-playbook lacks jmespath; install it there: pip install jmespath") from error
-    return jmespath
+def _need_jmespath() -> None:
+    if jmespath is None:
+        raise IncidentError("the Python of ansible-playbook lacks jmespath; install it there: pip install jmespath")
 
 
 def check_causes(causes: Sequence[Mapping]) -> None:
     """Raise IncidentError, in one sentence, for a cause that cannot be used."""
-    jmespath = _jmespath()
+    _need_jmespath()
     seen: set[str] = set()
     for cause in causes:
         name = cause.get("id", "without an id")
@@ -82,7 +84,7 @@ def diagnose(observations: Mapping, causes: Sequence[Mapping], kind: str | None 
     finding. Raises IncidentError when a cause cannot be evaluated.
     """
     check_causes(causes)
-    jmespath = _jmespath()
+    _need_jmespath()
     facts = plain(observations)
     findings = []
     for cause in sorted(causes, key=lambda entry: LAYERS.index(entry["layer"])):

@@ -189,8 +189,20 @@ class Record:
         if broke_off and changes and remedies and changes[-1]["at"] >= remedies[-1]["at"]:
             changes[-1]["done"] = None
 
-    def keep_evidence(self, name: str, content: t.Any) -> str:
-        """Write one file of evidence, a text or data as JSON, redacted, and bring ``SHA256SUMS`` up to date. A taken name gets a number."""
+    def keep_evidence(self, evidence: Mapping) -> list[str]:
+        """Write files of evidence, each a text or data as JSON, redacted, and bring ``SHA256SUMS`` up to date: the names of the files."""
+        kept = [self._write_evidence(name, content) for name, content in sorted(evidence.items())]
+        folder = self.folder / "evidence"
+        sums = "".join(
+            f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n"
+            for file in sorted(folder.iterdir())
+            if file.name != "SHA256SUMS" and not file.name.startswith(".")
+        )
+        write_private(folder / "SHA256SUMS", sums)
+        return kept
+
+    def _write_evidence(self, name: str, content: t.Any) -> str:
+        """Write one file and return its name: a taken one gets a number."""
         folder = self.folder / "evidence"
         stem, dot, suffix = name.rpartition(".")
         number, path = 1, folder / name
@@ -199,15 +211,9 @@ class Record:
             path = folder / (f"{stem}-{number}{dot}{suffix}" if dot else f"{name}-{number}")
         # Data is redacted before it is written: masking inside of JSON's text could break it.
         write_private(path, redact(content) if isinstance(content, str) else json.dumps(redacted(content), indent=2) + "\n")
-        sums = "".join(
-            f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n"
-            for file in sorted(folder.iterdir())
-            if file.name != "SHA256SUMS" and not file.name.startswith(".")
-        )
-        write_private(folder / "SHA256SUMS", sums)
         return path.name
 
     def keep_all(self, evidence: Mapping, services: Sequence[str]) -> tuple[list[str], Mapping]:
         """Write the evidence of some services and say so in the timeline: the names of the files, and the entry."""
-        kept = [self.keep_evidence(name, content) for name, content in sorted(evidence.items())]
+        kept = self.keep_evidence(evidence)
         return kept, self.event("kept", f"evidence of {', '.join(services)}: {len(kept)} files")

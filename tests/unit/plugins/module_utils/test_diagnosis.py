@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import copy
-import sys
 import typing as t
 
 import pytest
@@ -268,7 +267,7 @@ def test_a_harmless_cause_has_no_remedy() -> None:
 
 
 def test_a_python_without_jmespath_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "jmespath", None)
+    monkeypatch.setattr(diagnosis, "jmespath", None)
     with pytest.raises(IncidentError, match="pip install jmespath"):
         diagnosis.check_causes([])
 

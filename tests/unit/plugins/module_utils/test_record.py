@@ -27,7 +27,7 @@ def mode(path: Path) -> int:
 
 
 def test_folders_and_files_are_private(record: Record) -> None:
-    record.keep_evidence("postgres.log", "text")
+    record.keep_evidence({"postgres.log": "text"})
     assert [mode(folder) for folder in (record.folder.parent, record.folder, record.folder / "evidence")] == [0o700] * 3
     assert {mode(file) for file in record.folder.rglob("*") if file.is_file()} == {0o600}
 
@@ -60,13 +60,13 @@ def test_texts_are_redacted(record: Record) -> None:
     record.event("seen", "postgresql://app:hunter2hunter2@db/x")
     record.merge_findings([{"id": "a", "evidence": {"query": ["ALTER ROLE a PASSWORD 'hunter2hunter2'"]}, "count": 3}])
     record.save()
-    record.keep_evidence("a.log", "POSTGRES_PASSWORD=hunter2hunter2")
+    record.keep_evidence({"a.log": "POSTGRES_PASSWORD=hunter2hunter2"})
     assert not [file for file in record.folder.rglob("*") if file.is_file() and "hunter2" in file.read_text()]
 
 
 def test_data_stays_json_when_it_is_redacted(record: Record) -> None:
     data = {"password_rejected": {"count": 1}, "password": "hunter2hunter2", "argv": ["--password=hunter2hunter2"]}
-    name = record.keep_evidence("observations.json", data)
+    [name] = record.keep_evidence({"observations.json": data})
     kept = json.loads((record.folder / "evidence" / name).read_text())
     assert kept == {"password_rejected": {"count": 1}, "password": "********", "argv": ["--password=********"]}
 
@@ -78,10 +78,10 @@ def test_findings_are_brought_up_to_date_by_id(record: Record) -> None:
 
 
 def test_evidence_is_never_overwritten_and_has_checksums(record: Record) -> None:
-    names = [record.keep_evidence(name, text) for name, text in (("a.log", "1"), ("a.log", "2"), ("plain", "3"), ("plain", "4"))]
-    assert names == ["a.log", "a-2.log", "plain", "plain-2"]
+    names = record.keep_evidence({"a.log": "1", "plain": "3"}) + record.keep_evidence({"a.log": "2", "plain": "4"})
+    assert names == ["a.log", "plain", "a-2.log", "plain-2"]
     sums = (record.folder / "evidence" / "SHA256SUMS").read_text().splitlines()
-    assert sums == [f"{hashlib.sha256(text.encode()).hexdigest()}  {name}" for name, text in sorted(zip(names, "1234", strict=True))]
+    assert sums == [f"{hashlib.sha256(text.encode()).hexdigest()}  {name}" for name, text in sorted(zip(names, "1324", strict=True))]
 
 
 def test_a_folder_that_cannot_be_written_is_said_in_one_sentence(tmp_path: Path) -> None:
