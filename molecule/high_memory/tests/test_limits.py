@@ -19,7 +19,7 @@ ASKED = ("-e", json.dumps({"circuit_sage_memory_limits": {"backend": "512m"}}))
 MEBI = 1024**2
 
 MAKE_BACKEND = "compose up -d --no-deps --force-recreate --no-build backend"
-WITH_OVERRIDE = f'COMPOSE_FILES="$COMPOSE_FILES {OVERRIDE.name}"; {MAKE_BACKEND}'
+WITH_OVERRIDE = f'COMPOSE_FILES="$COMPOSE_FILES\n{OVERRIDE.name}"; {MAKE_BACKEND}'
 NEEDS_MORE = """
 curl -s -o /dev/null --max-time 20 -H 'Content-Type: application/json' -d '{"megabytes": 200}' "$BACKEND_URL/_drill/leak-memory" || true
 """
