@@ -1,0 +1,96 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The billing audit: asks the database what is wrong, and keeps no more of it in memory than is returned."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
+
+from . import billing_query
+from .billing_database import Server, transaction
+from .billing_discrepancy import Discrepancy, Totals
+from .billing_terms import Terms, period_of, shown, cents
+from .errors import IncidentError
+
+# How many rows come from the server at once.
+_ROWS = 2000
+
+
+class Survey(t.NamedTuple):
+    """How much there is, and the companies that are worth a look."""
+
+    companies: int
+    subscriptions: int
+    locations: int
+    location_rows: int
+    suspicious: list[str]
+
+
+def survey(connection: t.Any, terms: Terms, now: datetime) -> Survey:
+    """One pass over all companies, or the ones that were named. Raises IncidentError for a company that is not there."""
+    named = terms.company_ids
+    with connection.cursor() as cursor:
+        cursor.execute(
+            billing_query.survey(terms) if named is None else billing_query.counts(terms), billing_query.parameters(terms, now, named or ())
+        )
+        found = Survey(*cursor.fetchone())
+    unknown = sorted(set(named or ()) - set(found.suspicious))
+    if unknown:
+        raise IncidentError(f"there is no company {', '.join(unknown[:5])}; correct company_ids, or login_db")
+    return found
+
+
+def examine(connection: t.Any, terms: Terms, now: datetime, companies: Sequence[str]) -> Iterator[Discrepancy]:
+    """What is wrong with these companies, in the order of their names, through a cursor on the server."""
+    if not companies:
+        return
+    with connection.cursor(name="circuit_sage_billing") as cursor:
+        cursor.itersize = _ROWS
+        cursor.execute(billing_query.EXAMINATION, billing_query.parameters(terms, now, companies))
+        for row in cursor:
+            yield Discrepancy(*row)
+
+
+def present_of(connection: t.Any) -> datetime:
+    """The time of the database, by which all times in its rows were written."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        now: datetime = cursor.fetchone()[0]
+    return now.astimezone(timezone.utc)
+
+
+def described(terms: Terms, now: datetime, seen: Survey) -> dict[str, t.Any]:
+    """What an audit went by, and how much it saw."""
+    as_of = terms.as_of or now
+    start, end = period_of(as_of)
+    return {
+        "price": shown(cents(terms.price)),
+        "as_of": as_of.isoformat(),
+        "period": {"start": start.isoformat(), "end": end.isoformat()},
+        "companies": seen.companies,
+        "subscriptions": seen.subscriptions,
+        "locations": seen.locations,
+    }
+
+
+def audit(server: Server, password: str, terms: Terms, limit: int, statement_timeout: int) -> dict[str, t.Any]:
+    """The audit as the module returns it, made within one read-only transaction, so that all numbers are of one moment."""
+    totals = Totals()
+    kept: list[dict[str, t.Any]] = []
+    with transaction(server, password, read_only=True, statement_timeout=statement_timeout) as connection:
+        now = present_of(connection)
+        seen = survey(connection, terms, now)
+        for found in examine(connection, terms, now, seen.suspicious):
+            totals.add(found)
+            if len(kept) < limit:
+                kept.append(found.told())
+    told = totals.told()
+    return {
+        **described(terms, now, seen),
+        "discrepancies": kept,
+        "totals": told,
+        "truncated": sum(total["count"] for total in told.values()) > len(kept),
+    }

@@ -1,0 +1,273 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The SQL of a billing audit: one pass over all companies that names the suspicious ones, and a look at these that says what is wrong.
+
+The pass never misses a company with something wrong, and may name one with nothing wrong. It reads each table once. The look is exact; only
+what is wrong leaves the server. Both take the parameters of `parameters`.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from datetime import datetime
+
+from .billing_terms import Terms, period_of
+
+# A subscription that counts is not deleted and in one of these; "canceled", "cancelled" and "expired" have ended.
+_COUNTING = "(s.deleted_at IS NULL AND s.status IN ('active', 'pending', 'past_due'))"
+# The backend bills on the billing day at this hour.
+_RUN_HOUR = 2
+# No month before this one is looked for among the payments.
+_FIRST_MONTH = "2000-01-01 00:00:00+00"
+
+
+def parameters(terms: Terms, now: datetime, companies: t.Sequence[str] = ()) -> dict[str, t.Any]:
+    """The parameters of both statements. For the present the locations are counted without looking at the clock of any server."""
+    as_of = terms.as_of or now
+    return {
+        "as_of": as_of,
+        "reference": as_of if terms.as_of else "infinity",
+        "period_start": period_of(as_of)[0],
+        "price": terms.price,
+        "first_free": terms.first_location_free,
+        "companies": list(companies),
+    }
+
+
+def _there(table: str, present: bool) -> str:
+    """Whether a row of the table was there at the moment of the audit."""
+    if present:
+        return f"{table}.deleted_at IS NULL"
+    return f"({table}.created_at <= %(reference)s AND ({table}.deleted_at IS NULL OR {table}.deleted_at > %(reference)s))"
+
+
+def survey(terms: Terms) -> str:
+    """One row: how many companies, counting subscriptions, locations and rows of locations there are, and the suspicious companies."""
+    live, alive = _there("l", terms.as_of is None), _there("c", terms.as_of is None)
+    return f"""
+WITH tally AS (
+  SELECT l.company_id, count(*) AS rows,
+    count(*) FILTER (WHERE {live}) AS locations,
+    count(*) FILTER (WHERE {live} AND NOT l.is_free) AS unflagged,
+    min(l.created_at) FILTER (WHERE {live} AND l.is_free) AS first_flagged,
+    min(l.created_at) FILTER (WHERE {live} AND NOT l.is_free) AS first_unflagged,
+    max(greatest(l.created_at, l.deleted_at)) AS last_event
+  FROM locations l GROUP BY l.company_id
+), month AS (
+  SELECT start, number FROM generate_series(timestamptz '{_FIRST_MONTH}', %(period_start)s, interval '1 month') WITH ORDINALITY AS m (start, number)
+), due_until AS (
+  SELECT day, (SELECT max(number) FROM month) - (%(as_of)s <= %(period_start)s + make_interval(days => day - 1, hours => {_RUN_HOUR}))::int AS number
+  FROM generate_series(1, 28) AS day
+), billed AS (
+  SELECT p.subscription_id, p.billing_period_start,
+    count(*) FILTER (WHERE p.status IN ('pending', 'succeeded')) AS open,
+    min(p.amount) FILTER (WHERE judged) AS least, max(p.amount) FILTER (WHERE judged) AS most,
+    min(p.location_count) FILTER (WHERE p.status = 'pending') AS fewest, max(p.location_count) FILTER (WHERE p.status = 'pending') AS greatest,
+    min(p.created_at) FILTER (WHERE judged) AS made
+  FROM (
+    SELECT *, status = 'pending' OR (status = 'succeeded' AND billing_period_start >= %(period_start)s) AS judged FROM subscription_payments
+  ) p GROUP BY p.subscription_id, p.billing_period_start
+), series AS (
+  SELECT b.subscription_id, bool_or(b.open > 1 OR m.number IS NULL) AS odd, count(*) AS months, min(m.number) AS first,
+    min(b.least) AS least, max(b.most) AS most, min(b.fewest) AS fewest, max(b.greatest) AS greatest, min(b.made) AS made
+  FROM billed b LEFT JOIN month m ON m.start = b.billing_period_start GROUP BY b.subscription_id
+), seen AS (
+  SELECT c.id, {alive} AS alive, {_COUNTING} AS counting, coalesce(k.rows, 0) AS rows, coalesce(k.locations, 0) AS locations,
+    coalesce(r.odd, false)
+    OR CASE WHEN NOT {alive} THEN {_COUNTING}
+      WHEN s.id IS NULL THEN coalesce(k.unflagged, 0) > 0
+      WHEN NOT {_COUNTING} THEN false
+      ELSE s.billing_day NOT BETWEEN 1 AND 28 OR coalesce(k.first_flagged = k.first_unflagged, false)
+        OR s.monthly_amount <> b.billable * %(price)s
+        OR r.least <> b.billable * %(price)s OR r.most <> b.billable * %(price)s OR r.fewest <> b.billable OR r.greatest <> b.billable
+        OR k.last_event > least(r.made, %(as_of)s)
+        OR (s.status = 'active' AND CASE WHEN r.first IS NULL THEN s.created_at < %(as_of)s ELSE r.months <> u.number - r.first + 1 END)
+      END AS suspicious
+  FROM companies c LEFT JOIN subscriptions s ON s.company_id = c.id LEFT JOIN tally k ON k.company_id = c.id
+  LEFT JOIN series r ON r.subscription_id = s.id LEFT JOIN due_until u ON u.day = s.billing_day
+  CROSS JOIN LATERAL (
+    SELECT coalesce(k.unflagged, 0)
+      - (%(first_free)s AND k.unflagged > 0 AND (k.first_flagged IS NULL OR k.first_unflagged < k.first_flagged))::int AS billable
+  ) b
+)
+SELECT count(*) FILTER (WHERE alive), count(*) FILTER (WHERE counting), coalesce(sum(locations), 0)::bigint, coalesce(sum(rows), 0)::bigint,
+  coalesce(array_agg(id::text) FILTER (WHERE suspicious), '{{}}') FROM seen
+"""  # noqa: S608 # only text of this file goes in; values are parameters
+
+
+def counts(terms: Terms) -> str:
+    """The same numbers for the companies that were named, and which of them there are."""
+    live, alive = _there("l", terms.as_of is None), _there("c", terms.as_of is None)
+    return f"""
+SELECT (SELECT count(*) FROM companies c WHERE c.id = ANY(%(companies)s::uuid[]) AND {alive}),
+  (SELECT count(*) FROM subscriptions s WHERE s.company_id = ANY(%(companies)s::uuid[]) AND {_COUNTING}),
+  (SELECT count(*) FROM locations l WHERE l.company_id = ANY(%(companies)s::uuid[]) AND {live}),
+  (SELECT count(*) FROM (SELECT FROM locations LIMIT 1) l),
+  (SELECT coalesce(array_agg(id::text), '{{}}') FROM companies WHERE id = ANY(%(companies)s::uuid[]))
+"""  # noqa: S608
+
+
+def _at(moment: str) -> str:
+    return f"l.created_at <= {moment} AND (l.deleted_at IS NULL OR l.deleted_at > {moment})"
+
+
+# A billing day that the month does not have never comes; for what was billed all the same the last day stands in.
+_BILLED_AT = f"""p.month + make_interval(hours => {_RUN_HOUR},
+      days => least(greatest(f.billing_day, 1), extract(day FROM p.month + interval '1 month - 1 day')::int) - 1)"""
+
+# The companies, their subscriptions, and what is due for them at the moment of the audit.
+_FIRMS = f"""
+place AS MATERIALIZED (
+  SELECT l.company_id, l.id, l.name, l.is_free, l.created_at, l.updated_at, l.deleted_at FROM locations l
+  WHERE l.company_id = ANY(%(companies)s::uuid[])
+), present AS (
+  SELECT l.company_id, count(*) FILTER (WHERE NOT l.is_free) AS unflagged,
+    (array_agg(CASE WHEN NOT l.is_free THEN l.name END ORDER BY l.created_at, l.id))[1] AS first_unflagged
+  FROM place l WHERE {_at("%(reference)s")} GROUP BY l.company_id
+), firm AS MATERIALIZED (
+  SELECT c.id AS company_id, c.name AS company, c.created_at <= %(reference)s AND (c.deleted_at IS NULL OR c.deleted_at > %(reference)s) AS alive,
+    s.id AS subscription_id, s.status, s.monthly_amount AS stored, s.billing_day, s.created_at, s.updated_at,
+    coalesce(s.autopay_enabled AND s.square_subscription_id <> '', false) AS by_square, coalesce({_COUNTING}, false) AS counting,
+    CASE WHEN %(first_free)s THEN n.first_unflagged END AS freed, d.billable, d.billable * %(price)s AS due
+  FROM companies c LEFT JOIN subscriptions s ON s.company_id = c.id LEFT JOIN present n ON n.company_id = c.id
+  CROSS JOIN LATERAL (SELECT coalesce(n.unflagged, 0) - (%(first_free)s AND n.first_unflagged IS NOT NULL)::int AS billable) d
+  WHERE c.id = ANY(%(companies)s::uuid[])
+), drifted AS MATERIALIZED (
+  SELECT * FROM firm WHERE alive AND counting AND stored <> due
+)"""
+
+# The payments, and which of them are judged by what. One with a payment at Square is paid, whatever its status says.
+_PAYMENTS = f"""
+payment AS MATERIALIZED (
+  SELECT p.id, p.subscription_id, p.billing_period_start, date_trunc('month', p.billing_period_start) AS month, p.amount, p.location_count,
+    p.created_at, p.updated_at, p.status IN ('pending', 'succeeded') AS open, p.status = 'succeeded' OR coalesce(p.square_payment_id, '') <> '' AS paid
+  FROM subscription_payments p JOIN firm f ON f.subscription_id = p.subscription_id
+), ranked AS MATERIALIZED (
+  SELECT p.*, row_number() OVER w AS position, first_value(p.id) OVER w AS survivor, {_BILLED_AT} AS billed_at,
+    f.company_id, f.company, f.counting AND f.alive AS billed, f.billable, f.due, f.freed
+  FROM payment p JOIN firm f USING (subscription_id) WHERE p.open
+  WINDOW w AS (PARTITION BY p.subscription_id, p.billing_period_start ORDER BY p.paid DESC, p.created_at, p.id)
+), judged AS MATERIALIZED (
+  SELECT p.*, CASE WHEN p.paid THEN p.created_at WHEN p.billing_period_start < %(period_start)s THEN p.billed_at END AS moment,
+    CASE WHEN NOT p.paid AND p.billing_period_start < %(period_start)s THEN p.updated_at END AS other_moment
+  FROM ranked p WHERE p.billed AND p.position = 1 AND (NOT p.paid OR p.month = %(period_start)s)
+), newest AS (
+  SELECT subscription_id, max(created_at) AS created_at, min(month) AS first_month FROM payment GROUP BY subscription_id
+)"""
+
+# Months that were never billed. Without any payment they begin with the first billing moment of the subscription's life.
+_GAPS = f"""
+gap AS MATERIALIZED (
+  SELECT f.*, m.month, m.month + make_interval(days => f.billing_day - 1, hours => {_RUN_HOUR}) AS billed_at
+  FROM firm f LEFT JOIN newest n ON n.subscription_id = f.subscription_id
+  CROSS JOIN LATERAL generate_series(coalesce(n.first_month, date_trunc('month', f.created_at)), %(period_start)s, interval '1 month') AS m (month)
+  LEFT JOIN payment p ON p.subscription_id = f.subscription_id AND p.month = m.month
+  WHERE f.alive AND f.counting AND f.status = 'active' AND p.id IS NULL
+  AND f.billing_day BETWEEN 1 AND extract(day FROM m.month + interval '1 month - 1 day')
+  AND m.month + make_interval(days => f.billing_day - 1, hours => {_RUN_HOUR}) < %(as_of)s
+  AND (n.first_month IS NOT NULL OR m.month + make_interval(days => f.billing_day - 1, hours => {_RUN_HOUR}) > f.created_at)
+), tail AS MATERIALIZED (
+  SELECT billing_day, count(*) AS missing, (array_agg(subscription_id ORDER BY subscription_id))[1] AS first
+  FROM gap WHERE month = %(period_start)s GROUP BY billing_day HAVING count(*) > 1
+), batch AS MATERIALIZED (
+  SELECT w.billing_day, w.missing, count(DISTINCT s.id) AS done, max(p.created_at) AS last
+  FROM tail w JOIN subscriptions s ON s.billing_day = w.billing_day AND s.status IN ('active', 'pending') AND s.deleted_at IS NULL
+  JOIN subscription_payments p ON p.subscription_id = s.id AND p.billing_period_start >= %(period_start)s
+    AND p.billing_period_start < %(period_start)s + interval '1 month'
+  GROUP BY w.billing_day, w.missing, w.first HAVING NOT bool_or(s.id > w.first)
+)"""
+
+# What was due at other moments: by locations as they were then, with the flags of today, since nothing records when a flag changed.
+_HISTORY = f"""
+question AS (
+  SELECT company_id, updated_at AS moment FROM drifted
+  UNION SELECT d.company_id, n.created_at FROM drifted d JOIN newest n USING (subscription_id)
+  UNION SELECT company_id, moment FROM judged WHERE moment IS NOT NULL
+  UNION SELECT company_id, other_moment FROM judged WHERE other_moment IS NOT NULL
+  UNION SELECT company_id, billed_at FROM gap WHERE month < %(period_start)s
+), history AS MATERIALIZED (
+  SELECT q.company_id, q.moment, count(*) FILTER (WHERE NOT l.is_free)
+    - (%(first_free)s AND NOT (array_agg(l.is_free ORDER BY l.created_at, l.id))[1])::int AS billable
+  FROM question q JOIN place l ON l.company_id = q.company_id AND {_at("q.moment")} GROUP BY q.company_id, q.moment
+)"""
+
+# The location events that explain a stored amount: without those after the anchor it would be right. An event that changed a location may
+# have been its "free" switch, so each is allowed to count for one location.
+_EVENTS = f"""
+anchor AS (
+  SELECT a.company_id, a.subscription_id, a.turn, a.moment, (a.stored / %(price)s)::bigint AS n, coalesce(h.billable, 0) AS billable
+  FROM (
+    SELECT company_id, subscription_id, stored, 1 AS turn, updated_at AS moment FROM drifted
+    UNION ALL SELECT d.company_id, d.subscription_id, d.stored, 2, n.created_at FROM drifted d JOIN newest n USING (subscription_id)
+  ) a LEFT JOIN history h ON h.company_id = a.company_id AND h.moment = a.moment
+  WHERE mod(a.stored, %(price)s) = 0
+), event AS (
+  SELECT a.subscription_id, a.turn, l.name, l.id,
+    CASE WHEN l.created_at > a.moment THEN 'created' WHEN {_at("%(reference)s")} THEN 'changed' ELSE 'deleted' END AS what,
+    CASE WHEN l.created_at > a.moment THEN l.created_at WHEN {_at("%(reference)s")} THEN l.updated_at ELSE l.deleted_at END AS at
+  FROM anchor a JOIN place l USING (company_id)
+  WHERE CASE WHEN l.created_at > a.moment THEN {_at("%(reference)s")}
+    WHEN {_at("%(reference)s")} THEN l.updated_at > a.moment AND a.n <> a.billable AND l.is_free = (a.n > a.billable)
+    ELSE l.deleted_at > a.moment END
+), explained AS (
+  SELECT DISTINCT ON (a.subscription_id) a.subscription_id, a.turn FROM anchor a JOIN event e USING (subscription_id, turn)
+  GROUP BY a.subscription_id, a.turn, a.n, a.billable HAVING abs(a.n - a.billable) <= count(*) FILTER (WHERE e.what = 'changed')
+  ORDER BY a.subscription_id, a.turn
+), told AS (
+  SELECT e.subscription_id, count(*) AS events,
+    (array_agg(json_build_object('name', e.name, 'what', e.what, 'at', e.at) ORDER BY e.at, e.id))[1:5] AS shown
+  FROM event e JOIN explained USING (subscription_id, turn) GROUP BY e.subscription_id
+), rated AS (
+  SELECT d.*, o.events, o.shown, CASE WHEN o.events IS NULL AND d.billable > 0 AND d.stored > 0 AND mod(d.stored, d.billable * 0.01) = 0
+    AND NOT (d.freed IS NOT NULL AND d.stored = d.due + %(price)s) THEN d.stored / d.billable END AS price
+  FROM drifted d LEFT JOIN told o USING (subscription_id)
+), shared AS (
+  SELECT *, count(price) OVER (PARTITION BY price) AS sharing FROM rated
+)"""
+
+# Columns: kind, mend, company_id, company, subscription_id, payment_id, period, stored, due, location_count, facts for the reason.
+_DRIFT = """
+SELECT CASE WHEN events > 0 THEN 'location_change_missed' WHEN sharing > 1 THEN 'price_drift' ELSE 'amount_drift' END AS kind, 'set' AS mend,
+  company_id, company, subscription_id, NULL::uuid AS payment_id, NULL::date AS period, stored::text, due::numeric(14, 2)::text AS due, billable AS location_count,
+  json_build_object('freed', freed, 'events', events, 'shown', to_json(shown), 'price', CASE WHEN sharing > 1 THEN price::numeric(14, 2)::text END) AS facts
+FROM shared"""
+_COMPANY = """
+SELECT 'subscription_missing', 'report', company_id, company, NULL, NULL, NULL, '0.00', due::numeric(14, 2)::text, billable, json_build_object('freed', freed)
+FROM firm WHERE alive AND subscription_id IS NULL AND billable > 0
+UNION ALL
+SELECT 'subscription_orphaned', 'approve', company_id, company, subscription_id, NULL, NULL, stored::text, '0.00', 0, json_build_object('status', status)
+FROM firm WHERE NOT alive AND counting
+UNION ALL
+SELECT 'billing_day_invalid', 'approve', company_id, company, subscription_id, NULL, NULL, billing_day::text, CASE WHEN billing_day < 1 THEN '1' ELSE '28' END,
+  billable, '{}'::json
+FROM firm WHERE alive AND counting AND billing_day NOT BETWEEN 1 AND 28"""
+_PAID = """
+SELECT 'payment_duplicate', CASE WHEN paid THEN 'propose' ELSE 'void' END, company_id, company, subscription_id, id, month::date, amount::text, '0.00',
+  location_count, json_build_object('survivor', survivor)
+FROM ranked WHERE position > 1
+UNION ALL
+SELECT 'payment_amount_wrong', CASE WHEN j.paid THEN 'propose' ELSE 'set' END, j.company_id, j.company, j.subscription_id, j.id, j.month::date, j.amount::text,
+  (d.billable * %(price)s)::numeric(14, 2)::text, d.billable,
+  json_build_object('freed', j.freed, 'count', j.location_count, 'at', j.moment, 'paid', j.paid)
+FROM judged j LEFT JOIN history h ON h.company_id = j.company_id AND h.moment = j.moment
+LEFT JOIN history o ON o.company_id = j.company_id AND o.moment = j.other_moment
+CROSS JOIN LATERAL (SELECT CASE WHEN j.moment IS NULL THEN j.billable ELSE coalesce(h.billable, 0) END AS billable) d
+WHERE CASE WHEN j.paid THEN j.amount <> d.billable * %(price)s ELSE
+  (j.amount, j.location_count) <> (d.billable * %(price)s, d.billable)
+  AND (j.other_moment IS NULL OR (j.amount, j.location_count) <> (coalesce(o.billable, 0) * %(price)s, coalesce(o.billable, 0))) END
+UNION ALL
+SELECT CASE WHEN b.done > 0 THEN 'batch_interrupted' ELSE 'payment_missing' END, 'create', g.company_id, g.company, g.subscription_id, NULL, g.month::date,
+  '0.00', (d.billable * %(price)s)::numeric(14, 2)::text, d.billable,
+  json_build_object('freed', g.freed, 'billed_at', g.billed_at, 'by_square', g.by_square, 'day', g.billing_day, 'done', b.done, 'missing', b.missing, 'last', b.last)
+FROM gap g LEFT JOIN history h ON h.company_id = g.company_id AND h.moment = g.billed_at
+LEFT JOIN batch b ON b.billing_day = g.billing_day AND g.month = %(period_start)s
+CROSS JOIN LATERAL (SELECT CASE WHEN g.month = %(period_start)s THEN g.billable ELSE coalesce(h.billable, 0) END AS billable) d"""
+
+EXAMINATION = (
+    "WITH "
+    + ", ".join((_FIRMS, _PAYMENTS, _GAPS, _HISTORY, _EVENTS))
+    + "\nSELECT * FROM ("
+    + "\nUNION ALL".join((_DRIFT, _COMPANY, _PAID))
+    + "\n) AS found ORDER BY company, company_id, kind, period, payment_id\n"
+)
