@@ -25,7 +25,7 @@ class Survey(t.NamedTuple):
     companies: int
     subscriptions: int
     locations: int
-    location_rows: int
+    has_locations: bool
     suspicious: list[str]
 
 
@@ -34,7 +34,7 @@ def survey(connection: t.Any, terms: Terms, now: datetime) -> Survey:
     named = terms.company_ids
     with connection.cursor() as cursor:
         cursor.execute(
-            billing_query.survey(terms) if named is None else billing_query.counts(terms), billing_query.parameters(terms, now, named or ())
+            billing_query.survey(terms, now) if named is None else billing_query.counts(terms), billing_query.parameters(terms, now, named or ())
         )
         found = Survey(*cursor.fetchone())
     unknown = sorted(set(named or ()) - set(found.suspicious))

@@ -12,14 +12,15 @@ from __future__ import annotations
 import typing as t
 from datetime import datetime
 
+from .billing_terms import FIRST_YEAR as _FIRST_YEAR
 from .billing_terms import Terms, period_of
 
 # A subscription that counts is not deleted and in one of these; "canceled", "cancelled" and "expired" have ended.
 _COUNTING = "(s.deleted_at IS NULL AND s.status IN ('active', 'pending', 'past_due'))"
 # The backend bills on the billing day at this hour.
 _RUN_HOUR = 2
-# No month before this one is looked for among the payments.
-_FIRST_MONTH = "2000-01-01 00:00:00+00"
+# Whose amount has to be looked at: of the pending payments all, of the paid ones those of the current period.
+_JUDGED = "p.status = 'pending' OR (p.status = 'succeeded' AND p.billing_period_start >= %(period_start)s)"
 
 
 def parameters(terms: Terms, now: datetime, companies: t.Sequence[str] = ()) -> dict[str, t.Any]:
@@ -42,56 +43,55 @@ def _there(table: str, present: bool) -> str:
     return f"({table}.created_at <= %(reference)s AND ({table}.deleted_at IS NULL OR {table}.deleted_at > %(reference)s))"
 
 
-def survey(terms: Terms) -> str:
-    """One row: how many companies, counting subscriptions, locations and rows of locations there are, and the suspicious companies."""
+def survey(terms: Terms, now: datetime) -> str:
+    """One row: how many companies, counting subscriptions and locations there are, whether there is any row of locations, and who is suspicious.
+
+    The billed months of a subscription are the bits of one value, so that its payments are grouped once.
+    """
     live, alive = _there("l", terms.as_of is None), _there("c", terms.as_of is None)
+    as_of = terms.as_of or now
+    months = (as_of.year - _FIRST_YEAR) * 12 + as_of.month
     return f"""
 WITH tally AS (
-  SELECT l.company_id, count(*) AS rows,
-    count(*) FILTER (WHERE {live}) AS locations,
+  SELECT l.company_id, count(*) FILTER (WHERE {live}) AS locations,
     count(*) FILTER (WHERE {live} AND NOT l.is_free) AS unflagged,
     min(l.created_at) FILTER (WHERE {live} AND l.is_free) AS first_flagged,
     min(l.created_at) FILTER (WHERE {live} AND NOT l.is_free) AS first_unflagged,
-    max(greatest(l.created_at, l.deleted_at)) AS last_event
+    max(l.created_at) AS last_created, max(l.deleted_at) AS last_deleted
   FROM locations l GROUP BY l.company_id
-), month AS (
-  SELECT start, number FROM generate_series(timestamptz '{_FIRST_MONTH}', %(period_start)s, interval '1 month') WITH ORDINALITY AS m (start, number)
-), due_until AS (
-  SELECT day, (SELECT max(number) FROM month) - (%(as_of)s <= %(period_start)s + make_interval(days => day - 1, hours => {_RUN_HOUR}))::int AS number
+), month AS MATERIALIZED (
+  SELECT start, number::int, set_bit(0::bit({months}), number::int - 1, 1) AS bit
+  FROM generate_series(timestamptz '{_FIRST_YEAR}-01-01 00:00:00+00', %(period_start)s, interval '1 month') WITH ORDINALITY AS m (start, number)
+), due_until AS MATERIALIZED (
+  SELECT day, {months} - (%(as_of)s <= %(period_start)s + make_interval(days => day - 1, hours => {_RUN_HOUR}))::int AS number
   FROM generate_series(1, 28) AS day
-), billed AS (
-  SELECT p.subscription_id, p.billing_period_start,
-    count(*) FILTER (WHERE p.status IN ('pending', 'succeeded')) AS open,
-    min(p.amount) FILTER (WHERE judged) AS least, max(p.amount) FILTER (WHERE judged) AS most,
-    min(p.location_count) FILTER (WHERE p.status = 'pending') AS fewest, max(p.location_count) FILTER (WHERE p.status = 'pending') AS greatest,
-    min(p.created_at) FILTER (WHERE judged) AS made
-  FROM (
-    SELECT *, status = 'pending' OR (status = 'succeeded' AND billing_period_start >= %(period_start)s) AS judged FROM subscription_payments
-  ) p GROUP BY p.subscription_id, p.billing_period_start
 ), series AS (
-  SELECT b.subscription_id, bool_or(b.open > 1 OR m.number IS NULL) AS odd, count(*) AS months, min(m.number) AS first,
-    min(b.least) AS least, max(b.most) AS most, min(b.fewest) AS fewest, max(b.greatest) AS greatest, min(b.made) AS made
-  FROM billed b LEFT JOIN month m ON m.start = b.billing_period_start GROUP BY b.subscription_id
+  SELECT p.subscription_id, bool_or(m.number IS NULL) AS odd, bit_or(m.bit) AS billed, min(m.number) AS first,
+    count(*) FILTER (WHERE p.status IN ('pending', 'succeeded')) AS open, bit_or(m.bit) FILTER (WHERE p.status IN ('pending', 'succeeded')) AS opened,
+    min(p.amount) FILTER (WHERE {_JUDGED}) AS least, max(p.amount) FILTER (WHERE {_JUDGED}) AS most,
+    min(p.location_count) FILTER (WHERE p.status = 'pending') AS fewest, max(p.location_count) FILTER (WHERE p.status = 'pending') AS greatest,
+    min(p.created_at) FILTER (WHERE {_JUDGED}) AS made
+  FROM subscription_payments p LEFT JOIN month m ON m.start = p.billing_period_start GROUP BY p.subscription_id
 ), seen AS (
-  SELECT c.id, {alive} AS alive, {_COUNTING} AS counting, coalesce(k.rows, 0) AS rows, coalesce(k.locations, 0) AS locations,
-    coalesce(r.odd, false)
+  SELECT c.id, {alive} AS alive, {_COUNTING} AS counting, k.locations,
+    r.odd OR r.open > bit_count(r.opened)
     OR CASE WHEN NOT {alive} THEN {_COUNTING}
-      WHEN s.id IS NULL THEN coalesce(k.unflagged, 0) > 0
+      WHEN s.id IS NULL THEN k.unflagged > 0
       WHEN NOT {_COUNTING} THEN false
-      ELSE s.billing_day NOT BETWEEN 1 AND 28 OR coalesce(k.first_flagged = k.first_unflagged, false)
-        OR s.monthly_amount <> b.billable * %(price)s
-        OR r.least <> b.billable * %(price)s OR r.most <> b.billable * %(price)s OR r.fewest <> b.billable OR r.greatest <> b.billable
-        OR k.last_event > least(r.made, %(as_of)s)
-        OR (s.status = 'active' AND CASE WHEN r.first IS NULL THEN s.created_at < %(as_of)s ELSE r.months <> u.number - r.first + 1 END)
+      ELSE s.monthly_amount <> b.billable * %(price)s OR r.least <> s.monthly_amount OR r.most <> s.monthly_amount
+        OR r.fewest <> b.billable OR r.greatest <> b.billable
+        OR s.billing_day NOT BETWEEN 1 AND 28 OR k.first_flagged = k.first_unflagged
+        OR greatest(k.last_created, k.last_deleted) > least(r.made, %(as_of)s)
+        OR (s.status = 'active' AND CASE WHEN r.first IS NULL THEN s.created_at < %(as_of)s ELSE bit_count(r.billed) <> u.number - r.first + 1 END)
       END AS suspicious
   FROM companies c LEFT JOIN subscriptions s ON s.company_id = c.id LEFT JOIN tally k ON k.company_id = c.id
   LEFT JOIN series r ON r.subscription_id = s.id LEFT JOIN due_until u ON u.day = s.billing_day
   CROSS JOIN LATERAL (
     SELECT coalesce(k.unflagged, 0)
-      - (%(first_free)s AND k.unflagged > 0 AND (k.first_flagged IS NULL OR k.first_unflagged < k.first_flagged))::int AS billable
+      - coalesce(%(first_free)s AND k.unflagged > 0 AND (k.first_flagged IS NULL OR k.first_unflagged < k.first_flagged), false)::int AS billable
   ) b
 )
-SELECT count(*) FILTER (WHERE alive), count(*) FILTER (WHERE counting), coalesce(sum(locations), 0)::bigint, coalesce(sum(rows), 0)::bigint,
+SELECT count(*) FILTER (WHERE alive), count(*) FILTER (WHERE counting), coalesce(sum(locations), 0)::bigint, EXISTS (SELECT FROM locations),
   coalesce(array_agg(id::text) FILTER (WHERE suspicious), '{{}}') FROM seen
 """  # noqa: S608 # only text of this file goes in; values are parameters
 
@@ -103,7 +103,7 @@ def counts(terms: Terms) -> str:
 SELECT (SELECT count(*) FROM companies c WHERE c.id = ANY(%(companies)s::uuid[]) AND {alive}),
   (SELECT count(*) FROM subscriptions s WHERE s.company_id = ANY(%(companies)s::uuid[]) AND {_COUNTING}),
   (SELECT count(*) FROM locations l WHERE l.company_id = ANY(%(companies)s::uuid[]) AND {live}),
-  (SELECT count(*) FROM (SELECT FROM locations LIMIT 1) l),
+  EXISTS (SELECT FROM locations),
   (SELECT coalesce(array_agg(id::text), '{{}}') FROM companies WHERE id = ANY(%(companies)s::uuid[]))
 """  # noqa: S608
 
@@ -119,18 +119,20 @@ _BILLED_AT = f"""p.month + make_interval(hours => {_RUN_HOUR},
 # The companies, their subscriptions, and what is due for them at the moment of the audit.
 _FIRMS = f"""
 place AS MATERIALIZED (
-  SELECT l.company_id, l.id, l.name, l.is_free, l.created_at, l.updated_at, l.deleted_at FROM locations l
-  WHERE l.company_id = ANY(%(companies)s::uuid[])
+  SELECT l.company_id, l.id, l.name, l.is_free, l.created_at, l.updated_at, l.deleted_at,
+    row_number() OVER (PARTITION BY l.company_id ORDER BY l.created_at, l.id) AS rank
+  FROM locations l WHERE l.company_id = ANY(%(companies)s::uuid[])
 ), present AS (
   SELECT l.company_id, count(*) FILTER (WHERE NOT l.is_free) AS unflagged,
-    (array_agg(CASE WHEN NOT l.is_free THEN l.name END ORDER BY l.created_at, l.id))[1] AS first_unflagged
+    CASE WHEN min(l.rank) = min(l.rank) FILTER (WHERE NOT l.is_free) THEN min(l.rank) END AS first_unflagged
   FROM place l WHERE {_at("%(reference)s")} GROUP BY l.company_id
 ), firm AS MATERIALIZED (
   SELECT c.id AS company_id, c.name AS company, c.created_at <= %(reference)s AND (c.deleted_at IS NULL OR c.deleted_at > %(reference)s) AS alive,
     s.id AS subscription_id, s.status, s.monthly_amount AS stored, s.billing_day, s.created_at, s.updated_at,
     coalesce(s.autopay_enabled AND s.square_subscription_id <> '', false) AS by_square, coalesce({_COUNTING}, false) AS counting,
-    CASE WHEN %(first_free)s THEN n.first_unflagged END AS freed, d.billable, d.billable * %(price)s AS due
+    CASE WHEN %(first_free)s THEN l.name END AS freed, d.billable, d.billable * %(price)s AS due
   FROM companies c LEFT JOIN subscriptions s ON s.company_id = c.id LEFT JOIN present n ON n.company_id = c.id
+  LEFT JOIN place l ON l.company_id = c.id AND l.rank = n.first_unflagged
   CROSS JOIN LATERAL (SELECT coalesce(n.unflagged, 0) - (%(first_free)s AND n.first_unflagged IS NOT NULL)::int AS billable) d
   WHERE c.id = ANY(%(companies)s::uuid[])
 ), drifted AS MATERIALIZED (
@@ -140,7 +142,7 @@ place AS MATERIALIZED (
 # The payments, and which of them are judged by what. One with a payment at Square is paid, whatever its status says.
 _PAYMENTS = f"""
 payment AS MATERIALIZED (
-  SELECT p.id, p.subscription_id, p.billing_period_start, date_trunc('month', p.billing_period_start) AS month, p.amount, p.location_count,
+  SELECT p.id, p.subscription_id, p.billing_period_start, date_trunc('month', p.billing_period_start) AS month, p.amount, p.location_count, p.failure_reason,
     p.created_at, p.updated_at, p.status IN ('pending', 'succeeded') AS open, p.status = 'succeeded' OR coalesce(p.square_payment_id, '') <> '' AS paid
   FROM subscription_payments p JOIN firm f ON f.subscription_id = p.subscription_id
 ), ranked AS MATERIALIZED (
@@ -181,14 +183,14 @@ gap AS MATERIALIZED (
 # What was due at other moments: by locations as they were then, with the flags of today, since nothing records when a flag changed.
 _HISTORY = f"""
 question AS (
-  SELECT company_id, updated_at AS moment FROM drifted
-  UNION SELECT d.company_id, n.created_at FROM drifted d JOIN newest n USING (subscription_id)
+  SELECT company_id, updated_at AS moment FROM drifted WHERE mod(stored, %(price)s) = 0
+  UNION SELECT d.company_id, n.created_at FROM drifted d JOIN newest n USING (subscription_id) WHERE mod(d.stored, %(price)s) = 0
   UNION SELECT company_id, moment FROM judged WHERE moment IS NOT NULL
   UNION SELECT company_id, other_moment FROM judged WHERE other_moment IS NOT NULL
   UNION SELECT company_id, billed_at FROM gap WHERE month < %(period_start)s
 ), history AS MATERIALIZED (
   SELECT q.company_id, q.moment, count(*) FILTER (WHERE NOT l.is_free)
-    - (%(first_free)s AND NOT (array_agg(l.is_free ORDER BY l.created_at, l.id))[1])::int AS billable
+    - (%(first_free)s AND coalesce(min(l.rank) = min(l.rank) FILTER (WHERE NOT l.is_free), false))::int AS billable
   FROM question q JOIN place l ON l.company_id = q.company_id AND {_at("q.moment")} GROUP BY q.company_id, q.moment
 )"""
 
@@ -244,7 +246,7 @@ SELECT 'billing_day_invalid', 'approve', company_id, company, subscription_id, N
 FROM firm WHERE alive AND counting AND billing_day NOT BETWEEN 1 AND 28"""
 _PAID = """
 SELECT 'payment_duplicate', CASE WHEN paid THEN 'propose' ELSE 'void' END, company_id, company, subscription_id, id, month::date, amount::text, '0.00',
-  location_count, json_build_object('survivor', survivor)
+  location_count, json_build_object('survivor', survivor, 'failure_reason', failure_reason)
 FROM ranked WHERE position > 1
 UNION ALL
 SELECT 'payment_amount_wrong', CASE WHEN j.paid THEN 'propose' ELSE 'set' END, j.company_id, j.company, j.subscription_id, j.id, j.month::date, j.amount::text,

@@ -24,7 +24,7 @@ _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _TIME = r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?"
 _MOMENT = re.compile(rf"(?P<date>{_DATE})(?:[T ](?P<time>{_TIME})(?P<offset>Z|[+-][0-9]{{2}}:?[0-9]{{2}}))?")
 # No company of Circuit Sage is older: an earlier year is one of another calendar.
-_FIRST_YEAR = 2000
+FIRST_YEAR = 2000
 
 # The options of the doc fragment `billing`.
 BILLING_OPTIONS: dict[str, dict[str, t.Any]] = {
@@ -92,8 +92,8 @@ def moment_of(text: str | None, now: datetime) -> datetime | None:
         moment = datetime.strptime(f"{found['date']}T{time}{offset}", "%Y-%m-%dT%H:%M:%S.%f%z").astimezone(timezone.utc)
     except (ValueError, OverflowError):
         raise IncidentError(f"as_of is `{text}`, which is no day or time of the calendar; {form}") from None
-    if moment.year < _FIRST_YEAR:
-        raise IncidentError(f"as_of is `{text}`, which lies before {_FIRST_YEAR} or is of another calendar; {form}")
+    if moment.year < FIRST_YEAR:
+        raise IncidentError(f"as_of is `{text}`, which lies before {FIRST_YEAR} or is of another calendar; {form}")
     if moment > now:
         raise IncidentError(f"as_of is `{text}`, which lies in the future or is of another calendar; write a time that has passed")
     return moment
