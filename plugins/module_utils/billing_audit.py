@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from . import billing_query
 from .billing_database import Server, transaction
 from .billing_discrepancy import Discrepancy, Totals
-from .billing_terms import Terms, period_of, shown, cents
+from .billing_terms import Terms, cents, period_of, shown
 from .errors import IncidentError
 
 # How many rows come from the server at once.
@@ -34,7 +34,8 @@ def survey(connection: t.Any, terms: Terms, now: datetime) -> Survey:
     named = terms.company_ids
     with connection.cursor() as cursor:
         cursor.execute(
-            billing_query.survey(terms, now) if named is None else billing_query.counts(terms), billing_query.parameters(terms, now, named or ())
+            billing_query.survey(terms, now) if named is None else billing_query.counts(terms),
+            billing_query.parameters(terms, now, named or ()),
         )
         found = Survey(*cursor.fetchone())
     unknown = sorted(set(named or ()) - set(found.suspicious))

@@ -29,7 +29,7 @@ TABLES = ("companies", "locations", "subscriptions", "subscription_payments")
 WORK_MEMORY = "96MB"
 
 _SENTENCES = {
-    "55P03": "a row or table was locked by somebody else for longer than lock_timeout; look who holds it with postgres_info, then run again",
+    "55P03": "a row was locked by somebody else for longer than lock_timeout; look who holds it with postgres_info, then run again",
     "40P01": "the server ended a deadlock with another session by rolling this one back; run again",
     "40001": "another session changed the same rows meanwhile; run again",
     "57014": "the database took longer than statement_timeout; raise it, or name fewer companies in company_ids",
@@ -39,15 +39,11 @@ _SENTENCES = {
 }
 
 
-def server_and_password(options: Mapping[str, t.Any], variables: Mapping[str, str]) -> tuple[Server, str]:
-    """Where and as whom to log in, and the password of the env file."""
+def server_and_password(options: Mapping[str, t.Any]) -> tuple[Server, str, dict[str, str]]:
+    """Where and as whom to log in, the password of the env file, and everything that the file says."""
     path = Path(options["project_src"]) / options["env_file"]
-    return server_of(options, variables), find_value(Source(ENV_FILE), "POSTGRES_PASSWORD", path, lambda _service: [])
-
-
-def variables(options: Mapping[str, t.Any]) -> dict[str, str]:
-    """What the env file of the stack says."""
-    return variables_of(Path(options["project_src"]) / options["env_file"])
+    variables = variables_of(path)
+    return server_of(options, variables), find_value(Source(ENV_FILE), "POSTGRES_PASSWORD", path, lambda _service: []), variables
 
 
 def connect(server: Server, password: str) -> t.Any:
@@ -68,7 +64,11 @@ def connect(server: Server, password: str) -> t.Any:
         )
     except psycopg2.OperationalError as error:
         login = outcome_of(str(error), password)
-    cure = "correct POSTGRES_PASSWORD of the env file" if login.outcome == REJECTED else "correct login_host, login_port, login_user or login_db"
+    cure = (
+        "correct POSTGRES_PASSWORD of the env file"
+        if login.outcome == REJECTED
+        else "correct login_host, login_port, login_user or login_db"
+    )
     raise IncidentError(f"the login of {server.user} to {server.database} at {server} failed ({login.reason}); {cure}, or run db_failure")
 
 
@@ -111,4 +111,6 @@ def refuse_missing_tables(connection: t.Any, server: Server) -> None:
         cursor.execute("SELECT name FROM unnest(%s) AS name WHERE to_regclass(name) IS NULL", (list(TABLES),))
         missing = [name for (name,) in cursor]
     if missing:
-        raise IncidentError(f"the database {server.database} at {server} has no table {' and no '.join(missing)}; correct login_db, or restore it")
+        raise IncidentError(
+            f"the database {server.database} at {server} has no table {' and no '.join(missing)}; correct login_db, or restore it"
+        )

@@ -108,7 +108,9 @@ def _payment_amount(found: Discrepancy) -> str:
     when = f" at {_moment(facts['at'])}" if facts["at"] else ""
     kind = "paid" if facts["paid"] else "pending"
     count = f" for {facts['count']} locations" if facts["count"] != found.location_count else ""
-    return f"the {kind} payment is of {found.stored}{count}, and {_locations(found.location_count)}{when} come to {found.due}{_freed(found)}"
+    return (
+        f"the {kind} payment is of {found.stored}{count}, and {_locations(found.location_count)}{when} come to {found.due}{_freed(found)}"
+    )
 
 
 def _duplicate(found: Discrepancy) -> str:
@@ -135,7 +137,9 @@ _REASONS: dict[str, Callable[[Discrepancy], str]] = {
     "location_change_missed": lambda found: f"not recalculated since: {_events(found.facts)}; {_amount(found)}{_freed(found)}",
     "price_drift": lambda found: f"calculated at {found.facts['price']} for each location; {_amount(found)}{_freed(found)}",
     "amount_drift": lambda found: f"{_amount(found)}{_freed(found)}",
-    "subscription_missing": lambda found: f"there is no subscription, and {_locations(found.location_count)} come to {found.due}{_freed(found)}",
+    "subscription_missing": lambda found: (
+        f"there is no subscription, and {_locations(found.location_count)} come to {found.due}{_freed(found)}"
+    ),
     "subscription_orphaned": lambda found: f"the company is deleted, and its subscription is still {found.facts['status']}",
     "payment_duplicate": _duplicate,
     "payment_amount_wrong": _payment_amount,

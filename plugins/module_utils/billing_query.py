@@ -44,7 +44,7 @@ def _there(table: str, present: bool) -> str:
 
 
 def survey(terms: Terms, now: datetime) -> str:
-    """One row: how many companies, counting subscriptions and locations there are, whether there is any row of locations, and who is suspicious.
+    """One row: how many companies, counting subscriptions and locations there are, whether any location is, and who is suspicious.
 
     The billed months of a subscription are the bits of one value, so that its payments are grouped once.
     """
@@ -61,15 +61,18 @@ WITH tally AS (
   FROM locations l GROUP BY l.company_id
 ), month AS MATERIALIZED (
   SELECT start, number::int, set_bit(0::bit({months}), number::int - 1, 1) AS bit
-  FROM generate_series(timestamptz '{_FIRST_YEAR}-01-01 00:00:00+00', %(period_start)s, interval '1 month') WITH ORDINALITY AS m (start, number)
+  FROM generate_series(timestamptz '{_FIRST_YEAR}-01-01 00:00:00+00', %(period_start)s, interval '1 month')
+    WITH ORDINALITY AS m (start, number)
 ), due_until AS MATERIALIZED (
   SELECT day, {months} - (%(as_of)s <= %(period_start)s + make_interval(days => day - 1, hours => {_RUN_HOUR}))::int AS number
   FROM generate_series(1, 28) AS day
 ), series AS (
   SELECT p.subscription_id, bool_or(m.number IS NULL) AS odd, bit_or(m.bit) AS billed, min(m.number) AS first,
-    count(*) FILTER (WHERE p.status IN ('pending', 'succeeded')) AS open, bit_or(m.bit) FILTER (WHERE p.status IN ('pending', 'succeeded')) AS opened,
+    count(*) FILTER (WHERE p.status IN ('pending', 'succeeded')) AS open,
+    bit_or(m.bit) FILTER (WHERE p.status IN ('pending', 'succeeded')) AS opened,
     min(p.amount) FILTER (WHERE {_JUDGED}) AS least, max(p.amount) FILTER (WHERE {_JUDGED}) AS most,
-    min(p.location_count) FILTER (WHERE p.status = 'pending') AS fewest, max(p.location_count) FILTER (WHERE p.status = 'pending') AS greatest,
+    min(p.location_count) FILTER (WHERE p.status = 'pending') AS fewest,
+    max(p.location_count) FILTER (WHERE p.status = 'pending') AS greatest,
     min(p.created_at) FILTER (WHERE {_JUDGED}) AS made
   FROM subscription_payments p LEFT JOIN month m ON m.start = p.billing_period_start GROUP BY p.subscription_id
 ), seen AS (
@@ -82,13 +85,14 @@ WITH tally AS (
         OR r.fewest <> b.billable OR r.greatest <> b.billable
         OR s.billing_day NOT BETWEEN 1 AND 28 OR k.first_flagged = k.first_unflagged
         OR greatest(k.last_created, k.last_deleted) > least(r.made, %(as_of)s)
-        OR (s.status = 'active' AND CASE WHEN r.first IS NULL THEN s.created_at < %(as_of)s ELSE bit_count(r.billed) <> u.number - r.first + 1 END)
+        OR (s.status = 'active' AND CASE WHEN r.first IS NULL THEN s.created_at < %(as_of)s
+          ELSE bit_count(r.billed) <> u.number - r.first + 1 END)
       END AS suspicious
   FROM companies c LEFT JOIN subscriptions s ON s.company_id = c.id LEFT JOIN tally k ON k.company_id = c.id
   LEFT JOIN series r ON r.subscription_id = s.id LEFT JOIN due_until u ON u.day = s.billing_day
   CROSS JOIN LATERAL (
-    SELECT coalesce(k.unflagged, 0)
-      - coalesce(%(first_free)s AND k.unflagged > 0 AND (k.first_flagged IS NULL OR k.first_unflagged < k.first_flagged), false)::int AS billable
+    SELECT coalesce(k.unflagged, 0) - coalesce(
+      %(first_free)s AND k.unflagged > 0 AND (k.first_flagged IS NULL OR k.first_unflagged < k.first_flagged), false)::int AS billable
   ) b
 )
 SELECT count(*) FILTER (WHERE alive), count(*) FILTER (WHERE counting), coalesce(sum(locations), 0)::bigint, EXISTS (SELECT FROM locations),
@@ -127,7 +131,8 @@ place AS MATERIALIZED (
     CASE WHEN min(l.rank) = min(l.rank) FILTER (WHERE NOT l.is_free) THEN min(l.rank) END AS first_unflagged
   FROM place l WHERE {_at("%(reference)s")} GROUP BY l.company_id
 ), firm AS MATERIALIZED (
-  SELECT c.id AS company_id, c.name AS company, c.created_at <= %(reference)s AND (c.deleted_at IS NULL OR c.deleted_at > %(reference)s) AS alive,
+  SELECT c.id AS company_id, c.name AS company,
+    c.created_at <= %(reference)s AND (c.deleted_at IS NULL OR c.deleted_at > %(reference)s) AS alive,
     s.id AS subscription_id, s.status, s.monthly_amount AS stored, s.billing_day, s.created_at, s.updated_at,
     coalesce(s.autopay_enabled AND s.square_subscription_id <> '', false) AS by_square, coalesce({_COUNTING}, false) AS counting,
     CASE WHEN %(first_free)s THEN l.name END AS freed, d.billable, d.billable * %(price)s AS due
@@ -137,13 +142,14 @@ place AS MATERIALIZED (
   WHERE c.id = ANY(%(companies)s::uuid[])
 ), drifted AS MATERIALIZED (
   SELECT * FROM firm WHERE alive AND counting AND stored <> due
-)"""
+)"""  # noqa: S608
 
 # The payments, and which of them are judged by what. One with a payment at Square is paid, whatever its status says.
 _PAYMENTS = f"""
 payment AS MATERIALIZED (
-  SELECT p.id, p.subscription_id, p.billing_period_start, date_trunc('month', p.billing_period_start) AS month, p.amount, p.location_count, p.failure_reason,
-    p.created_at, p.updated_at, p.status IN ('pending', 'succeeded') AS open, p.status = 'succeeded' OR coalesce(p.square_payment_id, '') <> '' AS paid
+  SELECT p.id, p.subscription_id, p.billing_period_start, date_trunc('month', p.billing_period_start) AS month, p.amount,
+    p.location_count, p.failure_reason, p.created_at, p.updated_at, p.status IN ('pending', 'succeeded') AS open,
+    p.status = 'succeeded' OR coalesce(p.square_payment_id, '') <> '' AS paid
   FROM subscription_payments p JOIN firm f ON f.subscription_id = p.subscription_id
 ), ranked AS MATERIALIZED (
   SELECT p.*, row_number() OVER w AS position, first_value(p.id) OVER w AS survivor, {_BILLED_AT} AS billed_at,
@@ -156,14 +162,15 @@ payment AS MATERIALIZED (
   FROM ranked p WHERE p.billed AND p.position = 1 AND (NOT p.paid OR p.month = %(period_start)s)
 ), newest AS (
   SELECT subscription_id, max(created_at) AS created_at, min(month) AS first_month FROM payment GROUP BY subscription_id
-)"""
+)"""  # noqa: S608
 
 # Months that were never billed. Without any payment they begin with the first billing moment of the subscription's life.
 _GAPS = f"""
 gap AS MATERIALIZED (
   SELECT f.*, m.month, m.month + make_interval(days => f.billing_day - 1, hours => {_RUN_HOUR}) AS billed_at
   FROM firm f LEFT JOIN newest n ON n.subscription_id = f.subscription_id
-  CROSS JOIN LATERAL generate_series(coalesce(n.first_month, date_trunc('month', f.created_at)), %(period_start)s, interval '1 month') AS m (month)
+  CROSS JOIN LATERAL generate_series(
+    coalesce(n.first_month, date_trunc('month', f.created_at)), %(period_start)s, interval '1 month') AS m (month)
   LEFT JOIN payment p ON p.subscription_id = f.subscription_id AND p.month = m.month
   WHERE f.alive AND f.counting AND f.status = 'active' AND p.id IS NULL
   AND f.billing_day BETWEEN 1 AND extract(day FROM m.month + interval '1 month - 1 day')
@@ -178,7 +185,7 @@ gap AS MATERIALIZED (
   JOIN subscription_payments p ON p.subscription_id = s.id AND p.billing_period_start >= %(period_start)s
     AND p.billing_period_start < %(period_start)s + interval '1 month'
   GROUP BY w.billing_day, w.missing, w.first HAVING NOT bool_or(s.id > w.first)
-)"""
+)"""  # noqa: S608
 
 # What was due at other moments: by locations as they were then, with the flags of today, since nothing records when a flag changed.
 _HISTORY = f"""
@@ -192,7 +199,7 @@ question AS (
   SELECT q.company_id, q.moment, count(*) FILTER (WHERE NOT l.is_free)
     - (%(first_free)s AND coalesce(min(l.rank) = min(l.rank) FILTER (WHERE NOT l.is_free), false))::int AS billable
   FROM question q JOIN place l ON l.company_id = q.company_id AND {_at("q.moment")} GROUP BY q.company_id, q.moment
-)"""
+)"""  # noqa: S608
 
 # The location events that explain a stored amount: without those after the anchor it would be right. An event that changed a location may
 # have been its "free" switch, so each is allowed to count for one location.
@@ -226,31 +233,34 @@ anchor AS (
   FROM drifted d LEFT JOIN told o USING (subscription_id)
 ), shared AS (
   SELECT *, count(price) OVER (PARTITION BY price) AS sharing FROM rated
-)"""
+)"""  # noqa: S608
 
 # Columns: kind, mend, company_id, company, subscription_id, payment_id, period, stored, due, location_count, facts for the reason.
 _DRIFT = """
-SELECT CASE WHEN events > 0 THEN 'location_change_missed' WHEN sharing > 1 THEN 'price_drift' ELSE 'amount_drift' END AS kind, 'set' AS mend,
-  company_id, company, subscription_id, NULL::uuid AS payment_id, NULL::date AS period, stored::text, due::numeric(14, 2)::text AS due, billable AS location_count,
-  json_build_object('freed', freed, 'events', events, 'shown', to_json(shown), 'price', CASE WHEN sharing > 1 THEN price::numeric(14, 2)::text END) AS facts
+SELECT CASE WHEN events > 0 THEN 'location_change_missed' WHEN sharing > 1 THEN 'price_drift' ELSE 'amount_drift' END AS kind,
+  'set' AS mend, company_id, company, subscription_id, NULL::uuid AS payment_id, NULL::date AS period, stored::text,
+  due::numeric(14, 2)::text AS due, billable AS location_count, json_build_object('freed', freed, 'events', events, 'shown', to_json(shown),
+    'price', CASE WHEN sharing > 1 THEN price::numeric(14, 2)::text END) AS facts
 FROM shared"""
 _COMPANY = """
-SELECT 'subscription_missing', 'report', company_id, company, NULL, NULL, NULL, '0.00', due::numeric(14, 2)::text, billable, json_build_object('freed', freed)
+SELECT 'subscription_missing', 'report', company_id, company, NULL, NULL, NULL, '0.00', due::numeric(14, 2)::text, billable,
+  json_build_object('freed', freed)
 FROM firm WHERE alive AND subscription_id IS NULL AND billable > 0
 UNION ALL
-SELECT 'subscription_orphaned', 'approve', company_id, company, subscription_id, NULL, NULL, stored::text, '0.00', 0, json_build_object('status', status)
+SELECT 'subscription_orphaned', 'approve', company_id, company, subscription_id, NULL, NULL, stored::text, '0.00', 0,
+  json_build_object('status', status)
 FROM firm WHERE NOT alive AND counting
 UNION ALL
-SELECT 'billing_day_invalid', 'approve', company_id, company, subscription_id, NULL, NULL, billing_day::text, CASE WHEN billing_day < 1 THEN '1' ELSE '28' END,
-  billable, '{}'::json
+SELECT 'billing_day_invalid', 'approve', company_id, company, subscription_id, NULL, NULL, billing_day::text,
+  CASE WHEN billing_day < 1 THEN '1' ELSE '28' END, billable, '{}'::json
 FROM firm WHERE alive AND counting AND billing_day NOT BETWEEN 1 AND 28"""
 _PAID = """
-SELECT 'payment_duplicate', CASE WHEN paid THEN 'propose' ELSE 'void' END, company_id, company, subscription_id, id, month::date, amount::text, '0.00',
-  location_count, json_build_object('survivor', survivor, 'failure_reason', failure_reason)
+SELECT 'payment_duplicate', CASE WHEN paid THEN 'propose' ELSE 'void' END, company_id, company, subscription_id, id, month::date,
+  amount::text, '0.00', location_count, json_build_object('survivor', survivor, 'failure_reason', failure_reason)
 FROM ranked WHERE position > 1
 UNION ALL
-SELECT 'payment_amount_wrong', CASE WHEN j.paid THEN 'propose' ELSE 'set' END, j.company_id, j.company, j.subscription_id, j.id, j.month::date, j.amount::text,
-  (d.billable * %(price)s)::numeric(14, 2)::text, d.billable,
+SELECT 'payment_amount_wrong', CASE WHEN j.paid THEN 'propose' ELSE 'set' END, j.company_id, j.company, j.subscription_id, j.id,
+  j.month::date, j.amount::text, (d.billable * %(price)s)::numeric(14, 2)::text, d.billable,
   json_build_object('freed', j.freed, 'count', j.location_count, 'at', j.moment, 'paid', j.paid)
 FROM judged j LEFT JOIN history h ON h.company_id = j.company_id AND h.moment = j.moment
 LEFT JOIN history o ON o.company_id = j.company_id AND o.moment = j.other_moment
@@ -259,9 +269,10 @@ WHERE CASE WHEN j.paid THEN j.amount <> d.billable * %(price)s ELSE
   (j.amount, j.location_count) <> (d.billable * %(price)s, d.billable)
   AND (j.other_moment IS NULL OR (j.amount, j.location_count) <> (coalesce(o.billable, 0) * %(price)s, coalesce(o.billable, 0))) END
 UNION ALL
-SELECT CASE WHEN b.done > 0 THEN 'batch_interrupted' ELSE 'payment_missing' END, 'create', g.company_id, g.company, g.subscription_id, NULL, g.month::date,
-  '0.00', (d.billable * %(price)s)::numeric(14, 2)::text, d.billable,
-  json_build_object('freed', g.freed, 'billed_at', g.billed_at, 'by_square', g.by_square, 'day', g.billing_day, 'done', b.done, 'missing', b.missing, 'last', b.last)
+SELECT CASE WHEN b.done > 0 THEN 'batch_interrupted' ELSE 'payment_missing' END, 'create', g.company_id, g.company, g.subscription_id,
+  NULL, g.month::date, '0.00', (d.billable * %(price)s)::numeric(14, 2)::text, d.billable,
+  json_build_object('freed', g.freed, 'billed_at', g.billed_at, 'by_square', g.by_square, 'day', g.billing_day, 'done', b.done,
+    'missing', b.missing, 'last', b.last)
 FROM gap g LEFT JOIN history h ON h.company_id = g.company_id AND h.moment = g.billed_at
 LEFT JOIN batch b ON b.billing_day = g.billing_day AND g.month = %(period_start)s
 CROSS JOIN LATERAL (SELECT CASE WHEN g.month = %(period_start)s THEN g.billable ELSE coalesce(h.billable, 0) END AS billable) d"""

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Circuit Sage contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bringing the stored amounts in line with the locations: what is wrong is found, locked, looked at again, written and kept for the undo."""
+"""Bringing the stored amounts in line with the locations: what is wrong is found, locked, looked at again, written and recorded."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ _PAYMENTS = uuid.UUID("0f4c6a55-52c8-5e0c-8f33-6c0b0c6a7d11")
 NO_AUTOPAY = "Autopay not enabled"
 
 _SUBSCRIPTIONS = """
-UPDATE subscriptions t SET monthly_amount = coalesce(p.monthly_amount, t.monthly_amount), billing_day = coalesce(p.billing_day, t.billing_day),
+UPDATE subscriptions t SET monthly_amount = coalesce(p.monthly_amount, t.monthly_amount), billing_day = coalesce(p.billing_day,
+  t.billing_day),
   status = coalesce(p.status, t.status), updated_at = now()
 FROM jsonb_to_recordset(%(rows)s::jsonb) AS p (id uuid, monthly_amount numeric, billing_day int, status text), subscriptions old
 WHERE t.id = p.id AND old.id = t.id
@@ -36,14 +37,16 @@ RETURNING t.id, to_jsonb(old) AS before, to_jsonb(t) AS after
 _PAID_UP = """
 UPDATE subscription_payments t SET amount = coalesce(p.amount, t.amount), location_count = coalesce(p.location_count, t.location_count),
   status = coalesce(p.status, t.status), failure_reason = coalesce(p.failure_reason, t.failure_reason), updated_at = now()
-FROM jsonb_to_recordset(%(rows)s::jsonb) AS p (id uuid, amount numeric, location_count int, status text, failure_reason text), subscription_payments old
+FROM jsonb_to_recordset(%(rows)s::jsonb) AS p (id uuid, amount numeric, location_count int, status text, failure_reason text),
+  subscription_payments old
 WHERE t.id = p.id AND old.id = t.id AND t.status = 'pending' AND coalesce(t.square_payment_id, '') = ''
 RETURNING t.id, to_jsonb(old) AS before, to_jsonb(t) AS after
 """
 _MADE = """
 INSERT INTO subscription_payments AS t
   (id, subscription_id, company_id, amount, status, billing_period_start, billing_period_end, location_count, failure_reason)
-SELECT p.id, p.subscription_id, p.company_id, p.amount, p.status, p.billing_period_start, p.billing_period_start + interval '1 month - 1 second',
+SELECT p.id, p.subscription_id, p.company_id, p.amount, p.status, p.billing_period_start,
+  p.billing_period_start + interval '1 month - 1 second',
   p.location_count, p.failure_reason
 FROM jsonb_to_recordset(%(rows)s::jsonb) AS p (id uuid, subscription_id uuid, company_id uuid, amount numeric, status text,
   billing_period_start timestamptz, location_count int, failure_reason text)
@@ -127,10 +130,14 @@ def change_of(found: Discrepancy, incident: str) -> Change:
     if found.mend == VOID:
         reason = f"voided: duplicate of {found.facts['survivor']} (incident {incident})"
         after = {"status": "failed", "failure_reason": reason}
-        return Change(found, "subscription_payments", payment, "update", {"status": "pending", "failure_reason": found.facts["failure_reason"]}, after)
+        return Change(
+            found, "subscription_payments", payment, "update", {"status": "pending", "failure_reason": found.facts["failure_reason"]}, after
+        )
     if found.payment_id:
         before = {"amount": found.stored, "location_count": found.facts["count"]}
-        return Change(found, "subscription_payments", payment, "update", before, {"amount": found.due, "location_count": found.location_count})
+        return Change(
+            found, "subscription_payments", payment, "update", before, {"amount": found.due, "location_count": found.location_count}
+        )
     return Change(found, "subscriptions", subscription, "update", {"monthly_amount": found.stored}, {"monthly_amount": found.due})
 
 

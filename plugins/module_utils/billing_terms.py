@@ -103,7 +103,7 @@ def companies_of(texts: Sequence[str] | None) -> tuple[str, ...] | None:
     """The ids of the companies that were named, each once; None where none was."""
     if not texts:
         return None
-    found = {}
+    found: dict[str, None] = {}
     for text in texts:
         try:
             found[str(uuid.UUID(text.strip()))] = None

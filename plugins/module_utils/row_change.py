@@ -6,17 +6,22 @@
 from __future__ import annotations
 
 import typing as t
+from contextlib import suppress
 
 from .errors import IncidentError
 
-try:
+with suppress(ImportError):  # the session that every function here is given cannot have been made without it
     import psycopg2
-except ImportError:
-    # The session that every function here is given cannot have been made without it.
-    pass
 
-# The tables whose rows may be taken back, and the columns that never change.
+# The tables whose rows may be taken back.
 TABLES = ("subscriptions", "subscription_payments")
+
+# The options that every module has which writes rows.
+WRITER_OPTIONS: dict[str, dict[str, t.Any]] = {
+    "incident": {"type": "str", "required": True},
+    "lock_timeout": {"type": "int", "default": 5},
+    "diff_limit": {"type": "int", "default": 100},
+}
 
 # Two numbers that no other program uses: "CSOP" and one for changes to rows.
 _LOCK = (0x43534F50, 1)
@@ -38,12 +43,18 @@ CREATE INDEX IF NOT EXISTS row_change_incident ON circuit_sage_ops.row_change (i
 """
 
 _HOLDER = """
-SELECT format('%%s (%%s, process %%s) since %%s', a.usename, a.application_name, a.pid, to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SS "UTC"'))
+SELECT format('%%s (%%s, process %%s) since %%s', a.usename, a.application_name, a.pid, to_char(a.xact_start,
+  'YYYY-MM-DD HH24:MI:SS "UTC"'))
 FROM pg_locks l JOIN pg_stat_activity a USING (pid)
 WHERE l.locktype = 'advisory' AND l.granted AND l.classid = %s AND l.objid = %s AND l.pid <> pg_backend_pid()
 AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
 
+_PRESENT = """
+SELECT '{table}' AS table_name, t.id AS row_id, to_jsonb(t) AS content FROM {table} t
+WHERE t.id IN (
+  SELECT row_id FROM circuit_sage_ops.row_change WHERE incident = %(incident)s AND table_name = '{table}' AND undone_at IS NULL)
+"""
 # The changes of an incident that are not taken back yet, each with what its row has to be like now for that: what the next newer change of
 # the same row found, or the row itself. `whole`: so it is, and the newer ones can be taken back too. `oldest`: what the row becomes.
 _LOOK = """
@@ -54,11 +65,14 @@ WITH present AS ({present}), chain AS (
   WHERE c.incident = %(incident)s AND c.undone_at IS NULL
   WINDOW w AS (PARTITION BY c.table_name, c.row_id ORDER BY c.id DESC)
 ), judged AS (
-  SELECT *, there AND bool_and(coalesce(expected = after, false)) OVER (PARTITION BY table_name, row_id ORDER BY id DESC) AS whole FROM chain
+  SELECT *, there AND bool_and(coalesce(expected = after, false)) OVER (PARTITION BY table_name, row_id ORDER BY id DESC) AS whole
+    FROM chain
 )
-SELECT id, table_name, row_id::text, action, whole, whole AND id = min(id) FILTER (WHERE whole) OVER (PARTITION BY table_name, row_id) AS oldest,
-  CASE WHEN before IS NOT NULL THEN (SELECT jsonb_object_agg(key, value) FROM jsonb_each(before) WHERE value IS DISTINCT FROM after -> key) END,
-  (SELECT jsonb_object_agg(key, value) FROM jsonb_each(after) WHERE before IS NULL OR value IS DISTINCT FROM before -> key),
+SELECT id, table_name, row_id::text, action, whole, whole AND id = min(id) FILTER (WHERE whole) OVER (PARTITION BY table_name,
+  row_id) AS oldest,
+  CASE WHEN before IS NOT NULL THEN (SELECT jsonb_object_agg(key, value #>> '{{}}') FROM jsonb_each(before)
+    WHERE value IS DISTINCT FROM after -> key) END,
+  (SELECT jsonb_object_agg(key, value #>> '{{}}') FROM jsonb_each(after) WHERE before IS NULL OR value IS DISTINCT FROM before -> key),
   CASE WHEN there AND NOT whole THEN (
     SELECT coalesce(array_agg(key ORDER BY key), '{{}}') FROM jsonb_each(content) WHERE value IS DISTINCT FROM after -> key
   ) END
@@ -67,9 +81,9 @@ FROM judged ORDER BY id DESC
 
 
 class Undoable(t.NamedTuple):
-    """One change of an incident: whether it can be taken back, what the columns that it changed had before (None for a new row) and after.
+    """One change of an incident: whether it can be taken back, and the columns that it changed, before and after, as text.
 
-    `changed_since` names the columns that differ from what was written; it is None where the row is gone.
+    `before` is None for a row that was made. `changed_since` names the columns that differ from what was written; it is None where the row is gone.
     """
 
     id: int
@@ -78,9 +92,18 @@ class Undoable(t.NamedTuple):
     action: str
     whole: bool
     oldest: bool
-    before: dict[str, t.Any] | None
-    after: dict[str, t.Any]
+    before: dict[str, str | None] | None
+    after: dict[str, str | None]
     changed_since: list[str] | None
+
+
+def refuse_bad_options(options: t.Mapping[str, t.Any]) -> None:
+    """Raise IncidentError for an incident without a name and for numbers that make no sense."""
+    if not options["incident"].strip():
+        raise IncidentError("incident is empty; give the id under which the changes are kept, as in incident.json")
+    for name, least in (("lock_timeout", 1), ("diff_limit", 0), ("limit", 1), ("statement_timeout", 1)):
+        if options[name] < least:
+            raise IncidentError(f"{name} is {options[name]}; write {least} or a number above it")
 
 
 def take_lock(connection: t.Any, incident: str) -> None:
@@ -131,21 +154,21 @@ def changes_of(connection: t.Any, incident: str) -> list[Undoable]:
             tables = {name for (name,) in cursor}
             if tables:
                 refuse_foreign(tables)
-                present = " UNION ALL ".join(
-                    f"SELECT '{table}' AS table_name, t.id AS row_id, to_jsonb(t) AS content FROM {table} t WHERE t.id IN ("  # noqa: S608
-                    f"SELECT row_id FROM circuit_sage_ops.row_change WHERE incident = %(incident)s AND table_name = '{table}' AND undone_at IS NULL)"
-                    for table in TABLES
-                )
+                present = " UNION ALL ".join(_PRESENT.format(table=table) for table in TABLES)
                 cursor.execute(_LOOK.format(present=present), {"incident": incident})
                 return [Undoable(*row) for row in cursor]
-    raise IncidentError(f"the database has no changes of the incident `{incident}`; give the id of one that changed rows, as in incident.json")
+    raise IncidentError(
+        f"the database has no changes of the incident `{incident}`; give the id of one that changed rows, as in incident.json"
+    )
 
 
 def refuse_foreign(tables: set[str]) -> None:
     """Only rows of known tables are written, whatever the images say."""
     foreign = sorted(tables - set(TABLES))
     if foreign:
-        raise IncidentError(f"the incident changed rows of {', '.join(foreign)}, which are not taken back here; undo it with the release that did it")
+        raise IncidentError(
+            f"the incident changed rows of {', '.join(foreign)}, which are not taken back here; undo it with the release that did it"
+        )
 
 
 def lock_rows(connection: t.Any, ids: t.Mapping[str, t.Sequence[str]]) -> None:
@@ -153,7 +176,7 @@ def lock_rows(connection: t.Any, ids: t.Mapping[str, t.Sequence[str]]) -> None:
     with connection.cursor() as cursor:
         for table in TABLES:
             if ids.get(table):
-                statement = f"SELECT FROM {table} WHERE id = ANY(%s::uuid[]) ORDER BY id FOR UPDATE"  # noqa: S608 # names from above
+                statement = f"SELECT FROM {table} WHERE id = ANY(%s::uuid[]) ORDER BY id FOR UPDATE"  # names from above
                 cursor.execute(statement, (sorted(ids[table]),))
 
 
@@ -161,7 +184,9 @@ def take_back(connection: t.Any, changes: t.Sequence[Undoable]) -> None:
     """Give the rows what they had, all columns of them, delete those that were made, and mark the changes as undone."""
     with connection.cursor() as cursor:
         for table in TABLES:
-            cursor.execute("SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped", (table,))
+            cursor.execute(
+                "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped", (table,)
+            )
             columns = [f'"{name}"' for (name,) in cursor]
             made = [change.id for change in changes if change.oldest and change.table == table and change.action == "insert"]
             changed = [change.id for change in changes if change.oldest and change.table == table and change.action == "update"]

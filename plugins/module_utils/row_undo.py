@@ -24,7 +24,13 @@ def kept(change: Undoable) -> dict[str, t.Any]:
     """A change that stays, because somebody has changed the row since."""
     gone = change.changed_since is None
     columns = change.changed_since or []
-    why = "the row is gone" if gone else f"{', '.join(columns)} changed since" if columns else "an earlier change of the row was changed since"
+    why = (
+        "the row is gone"
+        if gone
+        else f"{', '.join(columns)} changed since"
+        if columns
+        else "an earlier change of the row was changed since"
+    )
     return {"table": change.table, "row": change.row_id, "columns": columns, "reason": why}
 
 
@@ -50,7 +56,15 @@ def _rows(changes: Sequence[Undoable]) -> dict[str, list[str]]:
 
 
 def undo(
-    server: Server, password: str, incident: str, *, limit: int, diff_limit: int, statement_timeout: int, lock_timeout: int, check_mode: bool
+    server: Server,
+    password: str,
+    incident: str,
+    *,
+    limit: int,
+    diff_limit: int,
+    statement_timeout: int,
+    lock_timeout: int,
+    check_mode: bool,
 ) -> dict[str, t.Any]:
     """Take the incident's changes back in one transaction, and return what the module does."""
     with transaction(server, password, read_only=check_mode, statement_timeout=statement_timeout, lock_timeout=lock_timeout) as connection:
