@@ -13,6 +13,8 @@
 # `maintenance true|false`, `new_certificate NAME DAYS` (as certbot lays it out: `live` leads into the archive, whose first number is the
 # pair that was served until now, and the second the new one), `old_certificate` (takes that back and has nginx serve it), `bad_release`
 # (deploys an image of the project's own repository whose API answers 500), `no_release` (takes that back).
+# `billing_sql` (psql as `admin_sql`, to the application's database, whose billing tables are saved in the schema drill_saved; there the view
+# `billed` numbers the subscriptions of the first day), `billing_restore` (puts them back).
 # No pipefail: a symptom looks for the words of a command that fails.
 set -eu
 compose() {
@@ -32,6 +34,33 @@ page() { curl -s -k -o /dev/null --max-time 3 -w '%{http_code}' "$EDGE_URL/" || 
 maintenance() {
   echo "UPDATE system_settings SET value = '{\"enabled\": $1}', updated_by = NULL, updated_at = now() WHERE key = 'maintenance_mode'" |
     admin_sql "$DB_NAME"
+}
+# Faults of the billing change rows, and so does their remedy: they are taken back by the tables as they were before the first of them.
+billing_tables="companies locations subscriptions subscription_payments"
+billing_sql() {
+  {
+    echo "SELECT to_regnamespace('drill_saved') IS NULL AS unsaved \\gset"
+    echo "\\if :unsaved"
+    echo "BEGIN; CREATE SCHEMA drill_saved;"
+    for table in $billing_tables; do echo "CREATE TABLE drill_saved.$table AS TABLE public.$table;"; done
+    # So that faults at once hit different subscriptions: the ones that are billed on the first, by the order in which they are.
+    echo "CREATE VIEW drill_saved.billed AS SELECT id, company_id, autopay_enabled, row_number() OVER (ORDER BY id) AS place
+            FROM drill_saved.subscriptions WHERE status = 'active' AND billing_day = 1 AND deleted_at IS NULL;"
+    echo "COMMIT;"
+    echo "\\endif"
+    cat
+  } | admin_sql "$DB_NAME"
+}
+billing_restore() {
+  {
+    echo "SELECT to_regnamespace('drill_saved') IS NOT NULL AS saved \\gset"
+    echo "\\if :saved"
+    # The tables refer to each other; without its triggers no reference is checked while they are filled.
+    echo "BEGIN; SET LOCAL session_replication_role = replica;"
+    for table in $billing_tables; do echo "DELETE FROM public.$table; INSERT INTO public.$table SELECT * FROM drill_saved.$table;"; done
+    echo "DROP SCHEMA drill_saved CASCADE; DROP SCHEMA IF EXISTS circuit_sage_ops CASCADE; COMMIT;"
+    echo "\\endif"
+  } | PGOPTIONS='-c client_min_messages=warning' admin_sql "$DB_NAME"
 }
 new_certificate() {
   # shellcheck disable=SC2016 # for the shell in the container

@@ -13,7 +13,7 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils.dia
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.recent import lately, recent_changes
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import Record, redacted
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.report import evidence_lines
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.report import as_csv, evidence_lines
 
 
 def tell(record: Record, finding: dict[str, t.Any]) -> list[dict[str, t.Any]]:
@@ -50,6 +50,7 @@ class ActionModule(ActionBase):
                 "change": {"type": "dict"},
                 "evidence": {"type": "dict", "default": {}},
                 "observed": {"type": "dict"},
+                "tables": {"type": "list", "elements": "dict", "default": []},
             }
         )
         options = plain(options)
@@ -57,6 +58,10 @@ class ActionModule(ActionBase):
             record = Record.current(task_vars)
             evidence = {**options["evidence"], **({"observations.json": options["observed"]} if options["observed"] else {})}
             kept = record.keep_evidence(evidence) if evidence else []
+            for table in options["tables"]:
+                names = record.keep_evidence({f"{table['name']}.csv": as_csv(table)})
+                record.content["tables"].append(redacted({**table, "file": names[0]}))
+                kept += names
             record.merge_findings(options["findings"])
             if (task_vars or {})["circuit_sage_incident"]["act"]:
                 record.remember_planned(options["findings"])

@@ -160,6 +160,7 @@ class Totals:
     def __init__(self, found: Iterable[Discrepancy] = ()) -> None:
         self._sums: dict[str, list[int]] = {}
         self._companies: dict[str, set[str]] = {}
+        self._mends: dict[str, dict[str, int]] = {}
         for one in found:
             self.add(one)
 
@@ -171,8 +172,10 @@ class Totals:
         sums[1] += difference
         sums[2] += abs(difference)
         self._companies.setdefault(found.kind, set()).add(found.company_id)
+        mends = self._mends.setdefault(found.kind, {})
+        mends[found.mend] = mends.get(found.mend, 0) + 1
 
-    def told(self) -> dict[str, dict[str, int]]:
+    def told(self) -> dict[str, dict[str, t.Any]]:
         """The totals as a module returns them: those kinds of which there is something."""
         return {
             kind: {
@@ -180,15 +183,16 @@ class Totals:
                 "difference_cents": self._sums[kind][1],
                 "absolute_difference_cents": self._sums[kind][2],
                 "companies": len(self._companies[kind]),
+                "mend": self._mends[kind],
             }
             for kind in KINDS
             if kind in self._sums
         }
 
 
-def sum_of(totals: Mapping[str, Mapping[str, int]], name: str) -> int:
+def sum_of(totals: Mapping[str, Mapping[str, t.Any]], name: str) -> int:
     """One number of the totals, over all kinds."""
-    return sum(total[name] for total in totals.values())
+    return int(sum(total[name] for total in totals.values()))
 
 
 def money(amount_in_cents: int) -> str:

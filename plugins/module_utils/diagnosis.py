@@ -197,6 +197,10 @@ def seen(observations: Mapping) -> str:
     else:
         parts.append("login ok, write " + (postgres["write"]["class"] or "unknown"))
     parts.append("service " + ("answers" if facts["edge"]["answers"] else "does not answer"))
+    billing = facts.get("billing")
+    if billing:
+        wrong = sum(total["count"] for total in billing["totals"].values())
+        parts.append(f"billing of {billing['companies']} companies " + (f"wrong in {wrong} places" if wrong else "right"))
     return "; ".join(parts)
 
 

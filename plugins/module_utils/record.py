@@ -93,6 +93,7 @@ class Record:
                 "findings": [],
                 "changes": [],
                 "remedies": [],
+                "tables": [],
                 "timeline": [],
             },
         )

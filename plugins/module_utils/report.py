@@ -5,9 +5,16 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import re
 import typing as t
 
 Mapping = dict[str, t.Any]
+
+# How many rows of a table the report shows.
+SHOWN_ROWS = 50
+_FORMULA = re.compile(r"[=@\t\r]|[+-](?!\d+(\.\d+)?$)")
 
 
 def _clock(stamp: str | None) -> str:
@@ -27,6 +34,35 @@ def evidence_lines(evidence: t.Any) -> list[str]:
     if not isinstance(evidence, dict):
         return [_value(evidence)]
     return [f"{name.replace('_', ' ')}: {_value(value)}" for name, value in evidence.items()]
+
+
+def as_csv(table: Mapping) -> str:
+    """A table as CSV. What a spreadsheet would take for a formula is kept a text by a quote before it; an amount with its sign is none."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(table["columns"])
+    writer.writerows([[f"'{cell}" if _FORMULA.match(str(cell)) else cell for cell in row] for row in table["rows"]])
+    return text.getvalue()
+
+
+def _table_lines(table: Mapping) -> list[str]:
+    """A table in Markdown, its first rows; all of them are in the CSV file."""
+
+    def line(cells: t.Iterable[t.Any]) -> str:
+        return "| " + " | ".join(" ".join(str(cell).replace("|", "\\|").split()) for cell in cells) + " |"
+
+    rows, more = table["rows"][:SHOWN_ROWS], len(table["rows"]) - SHOWN_ROWS
+    rest = [f"And {more} more." if more > 0 else "", f"All of them: `evidence/{table['file']}`."]
+    return [
+        "",
+        f"## {table['title']}",
+        "",
+        line(table["columns"]),
+        line("---" for _column in table["columns"]),
+        *map(line, rows),
+        "",
+        " ".join([f"{table['summary']}.", *filter(None, rest)]),
+    ]
 
 
 def render(record: Mapping) -> str:
@@ -66,6 +102,8 @@ def render(record: Mapping) -> str:
     for change in record["changes"]:
         doubt = "" if change["done"] else " (the run broke off here: look whether it was done)"
         lines.append(f"- {change['component']}: {change['action']}{doubt}. Undo: {change['undo']}")
+    for table in record.get("tables") or []:
+        lines += _table_lines(table)
     lines += ["", "## Prevention", "Not known from the record; to be written in the review.", "", "## Action Items"]
     left = [finding for finding in record["findings"] if finding.get("decision") == "leave"]
     lines += [f"- [ ] {finding['id']}: {finding['reason']}" for finding in left]

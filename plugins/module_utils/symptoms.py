@@ -46,6 +46,9 @@ def symptoms_of(observations: Mapping) -> list[str]:
     if not edge["answers"]:
         found.append("the service does not answer: " + describe_probes(edge))
     found += troubles(edge)
+    wrong = (observations.get("billing") or {}).get("totals")
+    if wrong:
+        found.append("the billing is wrong: " + ", ".join(f"{total['count']} {kind}" for kind, total in wrong.items()))
     return found
 
 

@@ -104,11 +104,12 @@ discrepancies:
       mend: set
 totals:
   description:
-    - For each kind of which there is something, C(count), C(difference_cents), C(absolute_difference_cents) and C(companies).
+    - For each kind of which there is something, C(count), C(difference_cents), C(absolute_difference_cents) and C(companies), and
+      under C(mend) how many there are of each.
   returned: success
   type: dict
   sample:
-    location_change_missed: {count: 1, difference_cents: -5000, absolute_difference_cents: 5000, companies: 1}
+    location_change_missed: {count: 1, difference_cents: -5000, absolute_difference_cents: 5000, companies: 1, mend: {set: 1}}
 truncated:
   description: Whether there are more discrepancies than were returned.
   returned: success

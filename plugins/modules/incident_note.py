@@ -36,6 +36,13 @@ options:
     type: list
     elements: dict
     default: []
+  tables:
+    description:
+      - Tables for the report, each with C(name), C(title), C(columns), C(rows) and C(summary). The report shows the first fifty rows; all
+        of them go into the evidence as C(name.csv).
+    type: list
+    elements: dict
+    default: []
   change:
     description: A change of the system, C(component), C(action) and C(undo).
     type: dict

@@ -75,7 +75,9 @@ def fill(books: Books, made: list[Any]) -> None:
             )
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(made=companies)
 def test_any_books(empty_books: Books, made: list[Any]) -> None:
     """The four promises, and that the pass over all companies misses nothing that a look at each finds."""

@@ -16,7 +16,15 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils imp
 CHECKOUT = Path(__file__).parents[3]
 ROLES = sorted(path.name for path in (CHECKOUT / "roles").iterdir() if path.is_dir())
 # What Ansible calls the types of an argument specification, in Python.
-TYPES: dict[str, tuple[type, ...]] = {"str": (str,), "path": (str,), "int": (int,), "list": (list,), "dict": (dict,), "bool": (bool,)}
+TYPES: dict[str, tuple[type, ...]] = {
+    "str": (str,),
+    "path": (str,),
+    "int": (int,),
+    "list": (list,),
+    "dict": (dict,),
+    "bool": (bool,),
+    "float": (float,),
+}
 
 
 def read(path: Path) -> t.Any:

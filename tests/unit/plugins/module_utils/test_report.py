@@ -67,6 +67,34 @@ def test_a_change_in_which_the_run_broke_off_is_not_told_as_done() -> None:
     assert "- postgres: started x (the run broke off here: look whether it was done). Undo: docker stop x" in text
 
 
+TABLE: dict[str, t.Any] = {
+    "name": "billing_changes",
+    "file": "billing_changes.csv",
+    "title": "Billing Changes",
+    "columns": ["company", "difference"],
+    "rows": [["A | B\nLtd", "-7.01"]],
+    "summary": "1 change",
+}
+
+
+def test_a_table_stands_in_the_report_and_names_its_file() -> None:
+    text = report.render({**RECORD, "tables": [TABLE]})
+    assert "## Billing Changes\n\n| company | difference |\n| --- | --- |\n| A \\| B Ltd | -7.01 |\n" in text
+    assert "1 change. All of them: `evidence/billing_changes.csv`." in text
+
+
+def test_of_a_long_table_the_report_shows_the_beginning() -> None:
+    text = report.render({**RECORD, "tables": [{**TABLE, "rows": [[str(number), "0"] for number in range(60)]}]})
+    assert "| 49 | 0 |" in text
+    assert "| 50 | 0 |" not in text
+    assert "And 10 more." in text
+
+
+def test_a_spreadsheet_takes_no_cell_for_a_formula() -> None:
+    text = report.as_csv({**TABLE, "rows": [['=HYPERLINK("x")', "-7.01"], ["+cmd", "+5.00"], ["-1+1", "@x"]]})
+    assert text.splitlines() == ["company,difference", '"\'=HYPERLINK(""x"")",-7.01', "'+cmd,+5.00", "'-1+1,'@x"]
+
+
 def test_the_record_of_a_killed_run_makes_a_report_too() -> None:
     bare = {**RECORD, "outcome": None, "resolved_at": None, "findings": [], "changes": []}
     del bare["summary"], bare["impact"]
