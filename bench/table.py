@@ -33,9 +33,9 @@ class Bar(t.NamedTuple):
         return cls(name, base, f"≤ {name} + {seconds:g} s", base + seconds)
 
     @classmethod
-    def times(cls, name: str, base: float, factor: int) -> Bar:
+    def times(cls, name: str, base: float, factor: float) -> Bar:
         """So many times as long as something else."""
-        return cls(name, base, f"≤ {factor} times {name}", base * factor)
+        return cls(name, base, f"≤ {factor:g} times {name}", base * factor)
 
 
 class Row(t.NamedTuple):

@@ -9,7 +9,7 @@ import typing as t
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
-from .billing_terms import cents, shown
+from .billing_terms import cents
 
 # What may be done about a discrepancy.
 SET, CREATE, VOID = "set", "create", "void"  # without asking
@@ -53,12 +53,6 @@ class Discrepancy(t.NamedTuple):
     def difference_cents(self) -> int:
         """Due less stored; above zero where too little is charged."""
         return 0 if self.kind == "billing_day_invalid" else cents(Decimal(self.due)) - cents(Decimal(self.stored))
-
-    @property
-    def key(self) -> tuple[t.Any, ...]:
-        """The row that is meant and what is wrong with it: the same in an audit of everything and in one of this company alone."""
-        subject = {CREATE: "payment", SET: "amount"}.get(self.mend, self.kind)
-        return (subject, self.subscription_id, self.payment_id, self.period)
 
     def told(self) -> dict[str, t.Any]:
         """The discrepancy as a module returns it."""
@@ -188,13 +182,3 @@ class Totals:
             for kind in KINDS
             if kind in self._sums
         }
-
-
-def sum_of(totals: Mapping[str, Mapping[str, t.Any]], name: str) -> int:
-    """One number of the totals, over all kinds."""
-    return int(sum(total[name] for total in totals.values()))
-
-
-def money(amount_in_cents: int) -> str:
-    """Cents as money with a sign, for a difference."""
-    return shown(amount_in_cents) if amount_in_cents < 0 else f"+{shown(amount_in_cents)}"

@@ -96,7 +96,7 @@ def refuse_too_much(planned: Planned, guards: Guards) -> None:
     look = "look at the discrepancies, then name companies in company_ids or raise the guard"
     if planned.companies > guards.max_companies:
         raise _stop("max_companies", guards.max_companies, f"{planned.companies} companies would change", look)
-    if not planned.named and planned.companies > guards.max_companies_share * planned.subscriptions:
+    if not planned.named and planned.companies > guards.max_companies_share * max(planned.subscriptions, planned.companies):
         seen = f"{planned.companies} of {planned.subscriptions} companies with a subscription would change"
         raise _stop("max_companies_share", f"{guards.max_companies_share:g}", seen, look)
     if planned.total_cents > guards.max_total_cents:

@@ -67,22 +67,18 @@ WITH tally AS (
   SELECT day, {months} - (%(as_of)s <= %(period_start)s + make_interval(days => day - 1, hours => {_RUN_HOUR}))::int AS number
   FROM generate_series(1, 28) AS day
 ), series AS (
-  SELECT p.subscription_id, bool_or(m.number IS NULL) AS odd, bit_or(m.bit) AS billed, min(m.number) AS first,
-    count(*) FILTER (WHERE p.status IN ('pending', 'succeeded')) AS open,
-    bit_or(m.bit) FILTER (WHERE p.status IN ('pending', 'succeeded')) AS opened,
+  SELECT p.subscription_id, count(*) AS payments, bit_or(m.bit) AS billed, min(m.number) AS first,
+    bool_or(m.number IS NULL OR (p.status = 'pending' AND p.amount <> p.location_count * %(price)s)) AS odd,
     min(p.amount) FILTER (WHERE {_JUDGED}) AS least, max(p.amount) FILTER (WHERE {_JUDGED}) AS most,
-    min(p.location_count) FILTER (WHERE p.status = 'pending') AS fewest,
-    max(p.location_count) FILTER (WHERE p.status = 'pending') AS greatest,
     min(p.created_at) FILTER (WHERE {_JUDGED}) AS made
   FROM subscription_payments p LEFT JOIN month m ON m.start = p.billing_period_start GROUP BY p.subscription_id
 ), seen AS (
   SELECT c.id, {alive} AS alive, {_COUNTING} AS counting, k.locations,
-    r.odd OR r.open > bit_count(r.opened)
+    r.odd OR r.payments > bit_count(r.billed)
     OR CASE WHEN NOT {alive} THEN {_COUNTING}
       WHEN s.id IS NULL THEN k.unflagged > 0
       WHEN NOT {_COUNTING} THEN false
       ELSE s.monthly_amount <> b.billable * %(price)s OR r.least <> s.monthly_amount OR r.most <> s.monthly_amount
-        OR r.fewest <> b.billable OR r.greatest <> b.billable
         OR s.billing_day NOT BETWEEN 1 AND 28 OR k.first_flagged = k.first_unflagged
         OR greatest(k.last_created, k.last_deleted) > least(r.made, %(as_of)s)
         OR (s.status = 'active' AND CASE WHEN r.first IS NULL THEN s.created_at < %(as_of)s

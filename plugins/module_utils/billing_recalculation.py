@@ -10,7 +10,6 @@ import typing as t
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from . import row_change
 from .billing_audit import described, examine, present_of, survey
@@ -58,6 +57,14 @@ SELECT extract(epoch FROM clock_timestamp() - max(p.created_at)) FROM subscripti
 WHERE p.billing_period_start >= date_trunc('month', now()) AND p.created_at > clock_timestamp() - make_interval(secs => %s)
 """
 _NOT_OURS = "AND NOT EXISTS (SELECT FROM circuit_sage_ops.row_change c WHERE c.row_id = p.id AND c.action = 'insert')"
+
+
+# Whoever only refers to a row, as a new payment does to its subscription, need not wait.
+_LOCK_SUBSCRIPTIONS = "SELECT id::text FROM subscriptions WHERE company_id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE"
+_LOCK_PAYMENTS = """
+SELECT p.id::text FROM subscription_payments p WHERE p.status = 'pending'
+AND p.subscription_id IN (SELECT s.id FROM subscriptions s WHERE s.company_id = ANY(%s::uuid[])) ORDER BY p.id FOR NO KEY UPDATE OF p
+"""
 
 
 @dataclass(frozen=True)
@@ -186,24 +193,24 @@ def _write(connection: t.Any, changes: Sequence[Change], incident: str) -> None:
                 cursor.execute(row_change.recorded(statement, table, action), {"rows": rows, "incident": incident})
 
 
-def _refuse(connection: t.Any, found: Sequence[Discrepancy], subscriptions: int, terms: Terms, guards: Guards) -> None:
-    """Ask the guards about what would be written."""
-    refuse_too_much(planned_of(found, subscriptions, terms.company_ids is not None), guards)
+def _refuse_running_batch(connection: t.Any, guards: Guards) -> None:
+    """Ask the guard that wants the billing run to be over."""
     with connection.cursor() as cursor:
         cursor.execute(_LATEST + (_NOT_OURS if row_change.exists(connection) else ""), (guards.billing_run_quiet_seconds,))
         refuse_running_batch(cursor.fetchone()[0], guards)
 
 
-def _locked(connection: t.Any, terms: Terms, now: datetime, found: Sequence[Discrepancy], order: Order) -> list[Discrepancy]:
-    """Lock the rows that are to be changed, and say what is wrong with them now: somebody may have been at work before the lock was had."""
-    subscriptions = {one.subscription_id for one in found if one.subscription_id}
-    payments = {one.payment_id for one in found if one.payment_id}
-    row_change.lock_rows(connection, {"subscriptions": sorted(subscriptions), "subscription_payments": sorted(payments)})
-    kinds = {one.key: one.kind for one in found}
-    companies = sorted({one.company_id for one in found})
-    # What is told by comparison with other companies is known from the first look alone.
-    again = (one._replace(kind=kinds[one.key]) for one in examine(connection, terms, now, companies) if one.key in kinds)
-    return [one for one in again if order.writes(one)]
+def _lock(connection: t.Any, companies: Sequence[str]) -> set[str]:
+    """Lock what may have to be changed, in the order of the ids, and give the ids of these rows.
+
+    What is wrong is looked at afterwards, so that what somebody else did until then counts.
+    """
+    locked: set[str] = set()
+    with connection.cursor() as cursor:
+        for statement in (_LOCK_SUBSCRIPTIONS, _LOCK_PAYMENTS):
+            cursor.execute(statement, (list(companies),))
+            locked.update(identity for (identity,) in cursor)
+    return locked
 
 
 def recalculate(server: Server, password: str, terms: Terms, order: Order, check_mode: bool) -> dict[str, t.Any]:
@@ -220,6 +227,7 @@ def recalculate(server: Server, password: str, terms: Terms, order: Order, check
         now = present_of(connection)
         seen = survey(connection, terms, now)
         refuse_empty_locations(seen.has_locations)
+        locked = None if check_mode else _lock(connection, seen.suspicious) if seen.suspicious else set()
         for found in examine(connection, terms, now, seen.suspicious):
             found_totals.add(found)
             if order.writes(found):
@@ -230,11 +238,11 @@ def recalculate(server: Server, password: str, terms: Terms, order: Order, check
                 kept.append(told(found))
             else:
                 truncated = True
+        # A row that somebody made since the lock is for the next run.
+        mended = [found for found in mended if locked is None or (found.payment_id or found.subscription_id) in locked]
         if mended:
-            _refuse(connection, mended, seen.subscriptions, terms, order.guards)
-        if mended and not check_mode:
-            mended = _locked(connection, terms, now, mended, order)
             refuse_too_much(planned_of(mended, seen.subscriptions, terms.company_ids is not None), order.guards)
+            _refuse_running_batch(connection, order.guards)
         changes = [change_of(found, order.incident) for found in mended]
         if changes and not check_mode:
             _write(connection, changes, order.incident)

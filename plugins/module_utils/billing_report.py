@@ -8,9 +8,14 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Mapping, Sequence
 
-from .billing_discrepancy import money
+from .billing_terms import shown
 
 _COLUMNS = ["company", "what", "from", "to", "difference", "why"]
+
+
+def _signed(cents: int) -> str:
+    """Cents as money with its sign."""
+    return shown(cents) if cents < 0 else f"+{shown(cents)}"
 
 
 def _values(columns: Mapping[str, t.Any] | None) -> str:
@@ -33,18 +38,18 @@ def _changed(change: Mapping[str, t.Any]) -> list[str]:
         what,
         _values(change["before"]),
         _made(change["after"]) if change["before"] is None else _values(change["after"]),
-        money(change["difference_cents"]),
+        _signed(change["difference_cents"]),
         f"{change['kind']}: {change['reason']}",
     ]
 
 
 def _proposed(proposal: Mapping[str, t.Any]) -> list[str]:
     told = [proposal[name] for name in ("company", "payment_id", "period", "kind")]
-    return [*told, money(proposal["cents"]), proposal["reason"]]
+    return [*told, _signed(proposal["cents"]), proposal["reason"]]
 
 
 def _left(found: Mapping[str, t.Any]) -> list[str]:
-    return [found["company"], found["kind"], found["stored"], found["due"], money(found["difference_cents"]), found["reason"]]
+    return [found["company"], found["kind"], found["stored"], found["due"], _signed(found["difference_cents"]), found["reason"]]
 
 
 def tables(done: Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
@@ -56,7 +61,7 @@ def tables(done: Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
             "title": "Billing Changes",
             "columns": _COLUMNS,
             "rows": [_changed(change) for change in done["changes"]],
-            "summary": f"{len(done['changes'])} changes, {money(total)} in all, at {done['price']} a location as of {done['as_of'][:19]} UTC",
+            "summary": f"{len(done['changes'])} changes, {_signed(total)} in all, at {done['price']} a location as of {done['as_of'][:19]} UTC",
         },
         {
             "name": "billing_proposals",
@@ -80,7 +85,7 @@ def summary(done: Mapping[str, t.Any]) -> str:
     """One line of what a recalculation did."""
     kinds = ", ".join(f"{total['count']} {kind}" for kind, total in done["totals"].items()) or "nothing"
     difference = sum(total["difference_cents"] for total in done["totals"].values())
-    told = f"mended {kinds}; {money(difference)} in all"
+    told = f"mended {kinds}; {_signed(difference)} in all"
     return told + (f"; {len(done['proposals'])} proposals for paid payments" if done["proposals"] else "")
 
 

@@ -83,7 +83,8 @@ FROM judged ORDER BY id DESC
 class Undoable(t.NamedTuple):
     """One change of an incident: whether it can be taken back, and the columns that it changed, before and after, as text.
 
-    `before` is None for a row that was made. `changed_since` names the columns that differ from what was written; it is None where the row is gone.
+    `before` is None for a row that was made. `changed_since` names the columns that differ from what was written, and is None where the row
+    is gone.
     """
 
     id: int

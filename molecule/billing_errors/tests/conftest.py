@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Circuit Sage contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The billing modules on the stack's PostgreSQL, each test in a database of its own that has the application's schema and the seeded rows."""
+"""The billing modules on the stack's PostgreSQL, each test in a database of its own with the application's schema and seeded rows."""
 
 from __future__ import annotations
 

@@ -14,7 +14,14 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils.bil
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.billing_terms import terms_of
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.password_login import Server
 
-OPTIONS = {"company_ids": None, "price_per_location": None, "first_location_free": True, "as_of": None, "limit": 10, "statement_timeout": 60}
+OPTIONS = {
+    "company_ids": None,
+    "price_per_location": None,
+    "first_location_free": True,
+    "as_of": None,
+    "limit": 10,
+    "statement_timeout": 60,
+}
 
 print("ready", flush=True)
 told = json.loads(sys.stdin.readline())

@@ -19,11 +19,11 @@ def payment_of(number: int) -> str:
 
 def copy_of(number: int, status: str, square: str) -> str:
     return f"""
-    INSERT INTO subscription_payments (subscription_id, company_id, square_payment_id, amount, status, billing_period_start, billing_period_end,
-      location_count, created_at, updated_at)
+    INSERT INTO subscription_payments (subscription_id, company_id, square_payment_id, amount, status, billing_period_start,
+      billing_period_end, location_count, created_at, updated_at)
     SELECT subscription_id, company_id, {square}, amount, '{status}', billing_period_start, billing_period_end, location_count,
       created_at + interval '1 hour', updated_at + interval '1 hour' FROM subscription_payments WHERE {payment_of(number)}
-    """  # noqa: S608
+    """
 
 
 FAULTS = {
@@ -43,7 +43,8 @@ FAULTS = {
     "payment_duplicate, both paid": (copy_of(1, "succeeded", "'second'"), [("propose", -15000)]),
     "payment_duplicate, paid at Square": (copy_of(1, "pending", "'second'"), [("propose", -15000)]),
     "payment_amount_wrong": (
-        f"UPDATE subscription_payments SET status = 'pending', square_payment_id = NULL, amount = 1, location_count = 1 WHERE {payment_of(1)}",
+        "UPDATE subscription_payments SET status = 'pending', square_payment_id = NULL, amount = 1, location_count = 1 "
+        f"WHERE {payment_of(1)}",
         [("set", 14900)],
     ),
     "payment_amount_wrong, only the count": (
@@ -72,7 +73,7 @@ NEAR_MISSES = {
     f"AND billing_period_start < {THIS_MONTH} AND billing_period_start > {THIS_MONTH} - interval '4 months'",
     "a failed payment beside a paid one": copy_of(1, "failed", "NULL"),
     "a refunded payment of any amount": f"UPDATE subscription_payments SET status = 'refunded', amount = 1 WHERE {payment_of(1)}",
-    "a company whose only location is free": f"""
+    "a company whose only location is free": """
         INSERT INTO companies (id, name) VALUES (gen_random_uuid(), 'One place');
         INSERT INTO locations (company_id, name) SELECT id, 'Here' FROM companies WHERE name = 'One place'""",
     "a subscription that was made after its billing moment": f"""
@@ -128,7 +129,7 @@ def test_near_miss(books: Books, name: str) -> None:
 def test_an_interrupted_run_is_resumed(books: Books) -> None:
     """The tail of the run's order was not billed; two in its middle would be gaps."""
     tail = "SELECT id FROM subscriptions WHERE billing_day = 1 AND status = 'active' ORDER BY id DESC LIMIT 3"
-    gone = f"DELETE FROM subscription_payments WHERE billing_period_start = {THIS_MONTH} AND subscription_id IN ({tail})"  # noqa: S608
+    gone = f"DELETE FROM subscription_payments WHERE billing_period_start = {THIS_MONTH} AND subscription_id IN ({tail})"
     books.ask(gone)
     assert [one[:2] for one in books.found()] == [("batch_interrupted", "create")] * 3
     assert "stopped after" in books.audit()["discrepancies"][0]["reason"]
@@ -138,7 +139,7 @@ def test_an_interrupted_run_is_resumed(books: Books) -> None:
     books.ask(gone.replace("LIMIT 3", "LIMIT 3 OFFSET 2"))
     last = "SELECT id FROM subscriptions WHERE billing_day = 1 AND status = 'active' ORDER BY id DESC LIMIT 1"
     books.ask(
-        "INSERT INTO subscription_payments (subscription_id, company_id, amount, status, billing_period_start, billing_period_end,"  # noqa: S608
+        "INSERT INTO subscription_payments (subscription_id, company_id, amount, status, billing_period_start, billing_period_end,"
         f" location_count) SELECT id, company_id, monthly_amount, 'succeeded', {THIS_MONTH}, {THIS_MONTH}, 1 FROM subscriptions"
         f" WHERE id = ({last})"
     )
@@ -147,7 +148,7 @@ def test_an_interrupted_run_is_resumed(books: Books) -> None:
 
 def test_the_reason_names_the_locations(books: Books) -> None:
     """Five of them, and how many more."""
-    books.ask(f"INSERT INTO locations (company_id, name) SELECT '{company(1)}', 'New ' || n FROM generate_series(1, 7) n")  # noqa: S608
+    books.ask(f"INSERT INTO locations (company_id, name) SELECT '{company(1)}', 'New ' || n FROM generate_series(1, 7) n")
     (found,) = books.audit()["discrepancies"]
     assert found["kind"] == "location_change_missed"
     assert found["reason"].count("created") == 5
@@ -157,7 +158,7 @@ def test_the_reason_names_the_locations(books: Books) -> None:
 def test_the_moment_is_respected(books: Books) -> None:
     """As of a time before a change, nothing was wrong yet; the totals count what the limit leaves out."""
     before = books.ask("SELECT now()::text")[0][0].replace("+00", "+00:00")
-    books.ask(f"UPDATE locations SET deleted_at = now() WHERE id IN ('{location(1, 2)}', '{location(2, 2)}')")  # noqa: S608
+    books.ask(f"UPDATE locations SET deleted_at = now() WHERE id IN ('{location(1, 2)}', '{location(2, 2)}')")
     assert books.found(as_of=before) == []
     seen = books.audit(limit=1)
     assert (len(seen["discrepancies"]), seen["truncated"], seen["totals"]["location_change_missed"]["count"]) == (1, True, 2)
@@ -165,20 +166,20 @@ def test_the_moment_is_respected(books: Books) -> None:
 
 def test_what_somebody_changed_since_is_kept(books: Books) -> None:
     """Named with its columns; everything else is taken back, and the rest stays named."""
-    books.ask(f"UPDATE subscriptions SET monthly_amount = 1 WHERE id IN ('{subscription(1)}', '{subscription(2)}')")  # noqa: S608
+    books.ask(f"UPDATE subscriptions SET monthly_amount = 1 WHERE id IN ('{subscription(1)}', '{subscription(2)}')")
     books.recalculate()
-    books.ask(f"UPDATE subscriptions SET monthly_amount = 7 WHERE id = '{subscription(2)}'")  # noqa: S608
+    books.ask(f"UPDATE subscriptions SET monthly_amount = 7 WHERE id = '{subscription(2)}'")
     undone = books.undo()
     assert [one["row"] for one in undone["undone"]] == [subscription(1)]
     assert [(one["row"], one["columns"]) for one in undone["kept"]] == [(subscription(2), ["monthly_amount"])]
     assert books.undo()["kept_count"] == 1
-    amounts = "SELECT monthly_amount::text FROM subscriptions WHERE id IN ('{}', '{}') ORDER BY 1".format(subscription(1), subscription(2))  # noqa: S608
+    amounts = f"SELECT monthly_amount::text FROM subscriptions WHERE id IN ('{subscription(1)}', '{subscription(2)}') ORDER BY 1"
     assert [one for (one,) in books.ask(amounts)] == ["1.00", "7.00"]
 
 
 def test_two_changes_of_one_row_are_taken_back_in_their_order(books: Books) -> None:
     """An incident that mended a row twice leaves it as it was before the first."""
-    books.ask(f"UPDATE subscriptions SET monthly_amount = 1 WHERE id = '{subscription(1)}'")  # noqa: S608
+    books.ask(f"UPDATE subscriptions SET monthly_amount = 1 WHERE id = '{subscription(1)}'")
     before = books.digest()
     books.recalculate(price_per_location="60")
     books.recalculate()

@@ -60,8 +60,8 @@ def fill(books: Books, made: list[Any]) -> None:
             continue
         status, amount, day, age, square = contract
         ((subscription,),) = ask(
-            "INSERT INTO subscriptions (company_id, status, monthly_amount, billing_day, autopay_enabled, square_subscription_id, created_at,"
-            " updated_at) SELECT %s, %s, %s / 100.0, %s, %s, 'at-square', at, at FROM (SELECT now() - make_interval(days => %s) AS at) a"
+            "INSERT INTO subscriptions (company_id, status, monthly_amount, billing_day, autopay_enabled, square_subscription_id,"
+            " created_at, updated_at) SELECT %s, %s, %s / 100.0, %s, %s, 'at-square', at, at FROM (SELECT now() - make_interval(days => %s) AS at) a"
             " RETURNING id",
             *(identity, status, amount, day, square, age),
         )
@@ -69,8 +69,8 @@ def fill(books: Books, made: list[Any]) -> None:
             ask(
                 "INSERT INTO subscription_payments (subscription_id, company_id, square_payment_id, amount, status, billing_period_start,"
                 " billing_period_end, location_count, created_at, updated_at) SELECT %s, %s, %s, %s / 100.0, %s, m,"
-                " m + interval '1 month - 1 second', %s, at, at FROM (SELECT date_trunc('month', now(), 'UTC') - make_interval(months => %s)"
-                " AS m, now() - make_interval(hours => %s) AS at) a",
+                " m + interval '1 month - 1 second', %s, at, at FROM (SELECT date_trunc('month', now(), 'UTC')"
+                " - make_interval(months => %s) AS m, now() - make_interval(hours => %s) AS at) a",
                 *(subscription, identity, "paid" if at_square else None, cents, state, count, months, age),
             )
 

@@ -1,0 +1,9 @@
+-- What any correct answer needs: the due amount of every company beside the stored one, with the first location free.
+SELECT c.id, s.monthly_amount, d.due FROM companies c JOIN subscriptions s ON s.company_id = c.id LEFT JOIN (
+  SELECT company_id, count(*) FILTER (WHERE NOT is_free) AS unflagged, min(created_at) FILTER (WHERE is_free) AS first_flagged,
+    min(created_at) FILTER (WHERE NOT is_free) AS first_unflagged
+  FROM locations WHERE deleted_at IS NULL GROUP BY company_id
+) l ON l.company_id = c.id CROSS JOIN LATERAL (
+  SELECT 50.00 * (coalesce(unflagged, 0) - (unflagged > 0 AND (first_flagged IS NULL OR first_unflagged < first_flagged))::int) AS due
+) d
+WHERE c.deleted_at IS NULL AND s.deleted_at IS NULL AND s.status IN ('active', 'pending', 'past_due') AND s.monthly_amount <> d.due;
