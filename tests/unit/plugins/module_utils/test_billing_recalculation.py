@@ -72,8 +72,8 @@ def test_one_location() -> None:
 def test_totals() -> None:
     ones = [found("amount_drift"), found("amount_drift", stored="100.00"), found("billing_day_invalid", "approve", "31", "28")]
     assert Totals(ones).told() == {
-        "amount_drift": {"count": 2, "difference_cents": 0, "absolute_difference_cents": 10000, "companies": 1},
-        "billing_day_invalid": {"count": 1, "difference_cents": 0, "absolute_difference_cents": 0, "companies": 1},
+        "amount_drift": {"count": 2, "difference_cents": 0, "absolute_difference_cents": 10000, "companies": 1, "mend": {"set": 2}},
+        "billing_day_invalid": {"count": 1, "difference_cents": 0, "absolute_difference_cents": 0, "companies": 1, "mend": {"approve": 1}},
     }
 
 
