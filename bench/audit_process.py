@@ -16,18 +16,19 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils.pas
 # With all that the module imports.
 from ansible_collections.circuit_sage.incident_response.plugins.modules.billing_audit_info import audit
 
+LIMIT, STATEMENT_SECONDS = 1000, 600
 OPTIONS = {
     "company_ids": None,
     "price_per_location": None,
     "first_location_free": True,
     "as_of": None,
-    "limit": 1000,
-    "statement_timeout": 600,
+    "limit": LIMIT,
+    "statement_timeout": STATEMENT_SECONDS,
 }
 
 told = json.load(sys.stdin)
 started, processor = time.monotonic(), time.process_time()
-found = audit(Server(**told["login"]), told["password"], terms_of(OPTIONS, {}), OPTIONS["limit"], OPTIONS["statement_timeout"])
+found = audit(Server(**told["login"]), told["password"], terms_of(OPTIONS, {}), LIMIT, STATEMENT_SECONDS)
 answer = {
     "seconds": time.monotonic() - started,
     "processor": time.process_time() - processor,

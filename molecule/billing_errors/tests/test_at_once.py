@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +155,12 @@ def load(books: Books) -> Iterator[None]:
         thread.end()
 
 
+def is_alone(books: Books) -> bool:
+    """Whether the session of a killed recalculation is gone."""
+    sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND application_name = 'circuit_sage billing'"
+    return books.ask(sessions, books.name) == [(0,)]
+
+
 def start(books: Books, incident: str) -> subprocess.Popen[str]:
     """A recalculation that has its modules and waits for the login."""
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT / ".ansible/collections")}
@@ -190,8 +197,7 @@ def test_kill_9_leaves_nothing_half_done(books: Books) -> None:
             time.sleep(choice.uniform(0, seconds / 2))
             process.kill()
             process.wait(timeout=10)
-            sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND application_name = 'circuit_sage billing'"
-            eventually(lambda statement=sessions: books.ask(statement, books.name) == [(0,)], 10, "the server ended its session")
+            eventually(partial(is_alone, books), 10, "the server ended its session")
             done = rest(books) != broken
             outcomes.add(done)
             if done:

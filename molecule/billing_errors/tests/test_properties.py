@@ -61,8 +61,8 @@ def fill(books: Books, made: list[Any]) -> None:
         status, amount, day, age, square = contract
         ((subscription,),) = ask(
             "INSERT INTO subscriptions (company_id, status, monthly_amount, billing_day, autopay_enabled, square_subscription_id,"
-            " created_at, updated_at) SELECT %s, %s, %s / 100.0, %s, %s, 'at-square', at, at FROM (SELECT now() - make_interval(days => %s) AS at) a"
-            " RETURNING id",
+            " created_at, updated_at) SELECT %s, %s, %s / 100.0, %s, %s, 'at-square', at, at"
+            " FROM (SELECT now() - make_interval(days => %s) AS at) a RETURNING id",
             *(identity, status, amount, day, square, age),
         )
         for months, state, at_square, cents, count, age in paid:

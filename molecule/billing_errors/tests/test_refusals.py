@@ -68,9 +68,9 @@ def test_an_empty_table_of_locations(books: Books) -> None:
     """Somebody restored the wrong database."""
     books.ask("TRUNCATE users, locations CASCADE")
     before = books.digest()
-    for options in ({}, {"company_ids": [company(1)]}):
+    for companies in (None, [company(1)]):
         with pytest.raises(IncidentError, match=r"the guard locations \(never empty\).*restore"):
-            books.recalculate(**options)
+            books.recalculate(company_ids=companies)
     assert books.digest() == before
 
 

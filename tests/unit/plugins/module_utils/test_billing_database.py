@@ -54,7 +54,7 @@ def test_nobody_listens() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         with (
-            pytest.raises(IncidentError, match="the login of sage to books at .*Connection refused") as caught,
+            pytest.raises(IncidentError, match=r"the login of sage to books at .*Connection refused") as caught,
             billing_database.transaction(server(taken.getsockname()[1]), "s3cret-value", read_only=True, statement_timeout=1),
         ):
             raise AssertionError

@@ -30,8 +30,8 @@ def found(kind: str, mend: str = "set", stored: str = "200.00", due: str = "150.
     return Discrepancy(kind, mend, "company", "Harbor", "subscription", payment, period, stored, due, 3, facts)
 
 
-GAP = {"billed_at": "2026-11-01T02:00:00+00:00", "by_square": False}
-BATCH = {**GAP, "day": 1, "done": 3, "missing": 2, "last": "2026-11-01T02:00:07+00:00"}
+GAP: dict[str, Any] = {"billed_at": "2026-11-01T02:00:00+00:00", "by_square": False}
+BATCH: dict[str, Any] = {**GAP, "day": 1, "done": 3, "missing": 2, "last": "2026-11-01T02:00:07+00:00"}
 CASES = [
     (
         found("location_change_missed", events=1, shown=[EVENT]),
