@@ -76,7 +76,7 @@ def fill(books: Books, made: list[Any]) -> None:
 
 
 @settings(
-    max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(made=companies)
 def test_any_books(empty_books: Books, made: list[Any]) -> None:
