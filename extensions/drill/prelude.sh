@@ -39,27 +39,27 @@ maintenance() {
 billing_tables="companies locations subscriptions subscription_payments"
 billing_sql() {
   {
-    echo "SELECT to_regnamespace('drill_saved') IS NULL AS unsaved \\gset"
-    echo "\\if :unsaved"
+    printf '%s\n' "SELECT to_regnamespace('drill_saved') IS NULL AS unsaved \gset"
+    printf '%s\n' '\if :unsaved'
     echo "BEGIN; CREATE SCHEMA drill_saved;"
     for table in $billing_tables; do echo "CREATE TABLE drill_saved.$table AS TABLE public.$table;"; done
     # So that faults at once hit different subscriptions: the ones that are billed on the first, by the order in which they are.
     echo "CREATE VIEW drill_saved.billed AS SELECT id, company_id, autopay_enabled, row_number() OVER (ORDER BY id) AS place
             FROM drill_saved.subscriptions WHERE status = 'active' AND billing_day = 1 AND deleted_at IS NULL;"
     echo "COMMIT;"
-    echo "\\endif"
+    printf '%s\n' '\endif'
     cat
   } | admin_sql "$DB_NAME"
 }
 billing_restore() {
   {
-    echo "SELECT to_regnamespace('drill_saved') IS NOT NULL AS saved \\gset"
-    echo "\\if :saved"
+    printf '%s\n' "SELECT to_regnamespace('drill_saved') IS NOT NULL AS saved \gset"
+    printf '%s\n' '\if :saved'
     # The tables refer to each other; without its triggers no reference is checked while they are filled.
     echo "BEGIN; SET LOCAL session_replication_role = replica;"
     for table in $billing_tables; do echo "DELETE FROM public.$table; INSERT INTO public.$table SELECT * FROM drill_saved.$table;"; done
     echo "DROP SCHEMA drill_saved CASCADE; DROP SCHEMA IF EXISTS circuit_sage_ops CASCADE; COMMIT;"
-    echo "\\endif"
+    printf '%s\n' '\endif'
   } | PGOPTIONS='-c client_min_messages=warning' admin_sql "$DB_NAME"
 }
 new_certificate() {

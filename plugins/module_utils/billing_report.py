@@ -18,6 +18,10 @@ def _signed(cents: int) -> str:
     return shown(cents) if cents < 0 else f"+{shown(cents)}"
 
 
+def _second(stamp: str) -> str:
+    return f"{stamp[:10]} {stamp[11:19]} UTC"
+
+
 def _values(columns: Mapping[str, t.Any] | None) -> str:
     """The columns of one side of a change: an amount alone, or each with its name."""
     if columns is None:
@@ -55,13 +59,14 @@ def _left(found: Mapping[str, t.Any]) -> list[str]:
 def tables(done: Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
     """The tables of a recalculation: what was changed, what is proposed for paid payments, what is left; those with a row."""
     total = sum(change["difference_cents"] for change in done["changes"])
+    terms = f"at {done['price']} a location as of {_second(done['as_of'])}"
     found = [
         {
             "name": "billing_changes",
             "title": "Billing Changes",
             "columns": _COLUMNS,
             "rows": [_changed(change) for change in done["changes"]],
-            "summary": f"{len(done['changes'])} changes, {_signed(total)} in all, at {done['price']} a location as of {done['as_of'][:19]} UTC",
+            "summary": f"{len(done['changes'])} changes, {_signed(total)} in all, {terms}",
         },
         {
             "name": "billing_proposals",

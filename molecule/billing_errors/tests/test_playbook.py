@@ -16,7 +16,7 @@ from sandbox import Sandbox, known_faults
 UNDO = "playbooks/undo.yml"
 # Whole rows, so that an undo has to bring back the same bytes.
 BOOKS = " UNION ALL ".join(
-    f"SELECT '{table}', count(*), md5(string_agg(to_jsonb(t)::text, ',' ORDER BY t.id)) FROM {table} t"  # noqa: S608
+    f"SELECT '{table}', count(*), md5(string_agg(to_jsonb(t)::text, ',' ORDER BY t.id)) FROM {table} t"
     for table in ("companies", "locations", "subscriptions", "subscription_payments")
 )
 DRIFTED = """

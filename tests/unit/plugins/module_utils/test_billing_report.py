@@ -53,7 +53,7 @@ def test_the_changes_are_told_with_what_they_were_and_are() -> None:
         ["subscription payment", "none", "pending, 200.00 for 2026-09, 4 locations", "+200.00"],
     ]
     assert changes["rows"][0][5] == f"amount_drift: {AMOUNT['reason']}"
-    assert changes["summary"] == "3 changes, -257.01 in all, at 50.00 a location as of 2026-11-23T22:17:08 UTC"
+    assert changes["summary"] == "3 changes, -257.01 in all, at 50.00 a location as of 2026-11-23 22:17:08 UTC"
     assert proposals["rows"] == [["Cedar", "p1", "2026-11", "refund", "+50.00", "paid twice"]]
     assert left["rows"] == [["Oak", "subscription_missing", "0.00", "150.00", "+150.00", "none"]]
 
