@@ -46,7 +46,10 @@ def write(folder: Path, name: str = "mine", **changes: t.Any) -> Path:
         ({"revert": None}, "lacks revert; add it"),
         ({"remedy": "x"}, "unknown keys remedy; the known ones are id, "),
         ({"id": "other"}, "has the id other; name the file as the fault"),
-        ({"incident": "db_failur"}, r"mine\.yml has the incident db_failur; use one of billing_errors, db_failure, high_memory, service_outage$"),
+        (
+            {"incident": "db_failur"},
+            r"mine\.yml has the incident db_failur; use one of billing_errors, db_failure, high_memory, service_outage$",
+        ),
         ({"incident": ["db_failure"]}, r"has the incident \['db_failure'\]; use one of billing_errors, db_failure, "),
         ({"needs": "sandbox_backend"}, "needs is a list of what the fault needs, out of sandbox_backend"),
         ({"needs": ["a_backend"]}, "needs is a list of what the fault needs, out of sandbox_backend"),
