@@ -69,6 +69,18 @@ def _hopeless(options: Mapping[str, Any], stack: Mapping[str, Any], postgres: Ma
     return backend.get("state") != "running" or postgres["error"] is not None
 
 
+def refuse_wrong_port(options: Mapping[str, Any], stack: Mapping[str, Any], postgres: Mapping[str, Any]) -> None:
+    """Raise where nobody listens because the wrong port is asked: the database is well, and publishes another one."""
+    service = (stack["services"] or {}).get(options["postgres_service"]) or {}
+    published = sorted({port["host_port"] for port in service.get("ports") or []})
+    refused = (postgres["error"] or {}).get("class") == "refused"
+    if refused and service.get("health") == "healthy" and published and options["login_port"] not in published:
+        raise IncidentError(
+            f"nothing listens at {options['login_host']}:{options['login_port']}, and the healthy PostgreSQL publishes "
+            f"{', '.join(map(str, published))}; set login_port to what is published"
+        )
+
+
 def _look_closer(options: Mapping[str, Any], observations: dict[str, Any]) -> None:
     """Add what is worth its time only where something points at it."""
     stack, edge = observations["stack"], observations["edge"]
@@ -105,6 +117,7 @@ def observe(options: Mapping[str, Any]) -> dict[str, Any]:
         postgres = database.result()
         if _hopeless(options, stack, postgres):
             hopeless.set()
+        refuse_wrong_port(options, stack, postgres)
         observations = {"stack": stack, "postgres": postgres, "edge": edge.result(), "host": host.result().finish()}
     _look_closer(options, observations)
     return {**observations, "evidence": _evidence(options, observations)}

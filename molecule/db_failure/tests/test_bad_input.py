@@ -71,6 +71,16 @@ def test_wrong_project_name(player: Player, sandbox: Sandbox) -> None:
     assert_refused(run, "`nowhere`", sandbox.project, "circuit_sage_project_name")
 
 
+def test_wrong_port_of_the_database(player: Player, sandbox: Sandbox) -> None:
+    """The one that is published; an outage it is not."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        run = player.play("-e", f"circuit_sage_postgres_port={port}")
+    assert_refused(run, f"nothing listens at 127.0.0.1:{port}", "publishes", "circuit_sage_postgres_port")
+    assert sandbox.is_healthy()
+
+
 def test_compose_file_elsewhere(player: Player, tmp_path: Path) -> None:
     """The path that was looked at, and where the project's containers were started from."""
     run = player.play("-e", f"circuit_sage_project_src={tmp_path}")

@@ -169,3 +169,35 @@ def test_evidence_is_read_where_it_is_wanted_and_something_is_broken(
     monkeypatch.setattr(observation, "read_evidence", lambda _reader, project, services, _lines: {f"{project} {services}": "the log"})
     result = observation.observe({**OPTIONS, "wait": 0, "evidence_of": wanted})
     assert result["evidence"] == ({"circuit-sage ['backend']": "the log"} if kept else {})
+
+
+WELL = {"health": "healthy", "ports": [{"host_port": 15432}]}
+REFUSED = {"error": {"class": "refused"}}
+
+
+def asked_at(port: int, service: dict[str, Any], postgres: dict[str, Any]) -> None:
+    options = {"postgres_service": "postgres", "login_host": "127.0.0.1", "login_port": port}
+    observation.refuse_wrong_port(options, {"services": {"postgres": service}}, postgres)
+
+
+def test_a_wrong_port_is_told_with_the_one_that_is_published() -> None:
+    with pytest.raises(
+        IncidentError, match=r"nothing listens at 127\.0\.0\.1:5432, and the healthy PostgreSQL publishes 15432; .*set login_port"
+    ):
+        asked_at(5432, WELL, REFUSED)
+
+
+@pytest.mark.parametrize(
+    ("port", "service", "postgres"),
+    [
+        (15432, WELL, REFUSED),
+        (5432, WELL, {"error": None}),
+        (5432, WELL, {"error": {"class": "auth_failed"}}),
+        (5432, {**WELL, "health": "unhealthy"}, REFUSED),
+        (5432, {**WELL, "ports": []}, REFUSED),
+        (5432, {}, REFUSED),
+    ],
+    ids=["right port", "login works", "other failure", "sick", "publishes nothing", "no container"],
+)
+def test_a_port_that_may_be_right_is_not_blamed(port: int, service: dict[str, Any], postgres: dict[str, Any]) -> None:
+    asked_at(port, service, postgres)
