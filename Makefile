@@ -42,7 +42,7 @@ molecule: ready ## run the scenarios on the sandbox (one of them: make molecule 
 # Which of the programs in bench/.
 BENCH ?= speed
 
-bench: ready ## measure how long runs take, as ratios (who recovers which fault, in about two hours: make bench BENCH=recovery)
+bench: ready ## measure how long runs take, as ratios (BENCH=billing: the billing at scale; BENCH=recovery: who recovers which fault, about two hours)
 	@molecule/stack/stack.sh up
 	@.venv/bin/python bench/$(BENCH).py
 
