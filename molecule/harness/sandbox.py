@@ -152,8 +152,10 @@ class Sandbox:
         return found
 
     def psql(self, statements: str, database: str = "postgres") -> str:
-        """What psql says over the container's local socket, its errors too. A fault may have left the role a time that no look is done in."""
-        command = ["docker", "exec", "-i", "-e", "PGOPTIONS=-c statement_timeout=0", self.postgres_container, "psql", "-XqAt", "-v", "ON_ERROR_STOP=1"]
+        """What psql says over the container's local socket, its errors too."""
+        # A fault may give the role less time than a look takes.
+        command = ["docker", "exec", "-i", "-e", "PGOPTIONS=-c statement_timeout=0", self.postgres_container]
+        command += ["psql", "-XqAt", "-v", "ON_ERROR_STOP=1"]
         command += ["-U", self.env["POSTGRES_USER"], "-d", database]
         done = subprocess.run(command, input=statements, capture_output=True, text=True, timeout=30, check=False)
         return (done.stdout + done.stderr).strip()
