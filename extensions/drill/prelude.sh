@@ -58,7 +58,7 @@ billing_restore() {
     # The tables refer to each other; without its triggers no reference is checked while they are filled.
     echo "BEGIN; SET LOCAL session_replication_role = replica;"
     for table in $billing_tables; do echo "DELETE FROM public.$table; INSERT INTO public.$table SELECT * FROM drill_saved.$table;"; done
-    echo "DROP SCHEMA drill_saved CASCADE; DROP SCHEMA IF EXISTS circuit_sage_ops CASCADE; COMMIT;"
+    echo "DROP SCHEMA drill_saved CASCADE; DROP TABLE IF EXISTS circuit_sage_ops.row_change; COMMIT;"
     printf '%s\n' '\endif'
   } | PGOPTIONS='-c client_min_messages=warning' admin_sql "$DB_NAME"
 }

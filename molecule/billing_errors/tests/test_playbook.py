@@ -61,7 +61,7 @@ class TestAllAtOnce:
         assert run.status == 0, run.output
         assert set(run.record.causes) == set(known_faults("billing_errors"))
         assert ask(sandbox, BOOKS) == before
-        assert ask(sandbox, "SELECT to_regnamespace('circuit_sage_ops') IS NULL") == "t"
+        assert ask(sandbox, "SELECT to_regclass('circuit_sage_ops.row_change') IS NULL") == "t"
 
     def test_what_is_safe_is_mended_what_is_not_is_approved_and_both_are_undone(self, sandbox: Sandbox, player: Player) -> None:
         before = ask(sandbox, BOOKS)
