@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -144,7 +144,7 @@ def load(books: Books) -> Iterator[None]:
                     "WHERE l.company_id = %s AND NOT is_free AND deleted_at IS NULL) WHERE company_id = %s",
                     (company(2), company(2)),
                 )
-                time.sleep(0.002)
+                stop.wait(0.002)
         connection.close()
 
     thread = Beside(work)
@@ -194,7 +194,9 @@ def test_kill_9_leaves_nothing_half_done(books: Books) -> None:
     with load(books):
         for number in range(KILLS):
             process = start(books, f"killed {number}")
-            time.sleep(choice.uniform(0, seconds / 2))
+            # Its end, or the point at which it is killed.
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=choice.uniform(0, seconds / 2))
             process.kill()
             process.wait(timeout=10)
             eventually(partial(is_alone, books), 10, "the server ended its session")
