@@ -24,6 +24,7 @@ extends_documentation_fragment:
   - circuit_sage.incident_response.stack
   - circuit_sage.incident_response.postgres
   - circuit_sage.incident_response.billing
+  - circuit_sage.incident_response.rows
 attributes:
   check_mode:
     description: Finds the same changes in a read-only transaction.
@@ -76,14 +77,6 @@ options:
       under way.
     type: int
     default: 60
-  lock_timeout:
-    description: How many seconds to wait for a row that somebody else has locked, and for another run.
-    type: int
-    default: 5
-  diff_limit:
-    description: How many changes the diff shows.
-    type: int
-    default: 100
 """
 
 EXAMPLES = r"""

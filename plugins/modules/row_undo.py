@@ -19,6 +19,7 @@ author: Circuit Sage contributors (@circuit-sage)
 extends_documentation_fragment:
   - circuit_sage.incident_response.stack
   - circuit_sage.incident_response.postgres
+  - circuit_sage.incident_response.rows
 attributes:
   check_mode:
     description: Finds the same rows in a read-only transaction.
@@ -39,14 +40,6 @@ options:
     description: How many seconds one statement may take in the database.
     type: int
     default: 60
-  lock_timeout:
-    description: How many seconds to wait for a row that somebody else has locked, and for another run.
-    type: int
-    default: 5
-  diff_limit:
-    description: How many changes the diff shows.
-    type: int
-    default: 100
 """
 
 EXAMPLES = r"""
