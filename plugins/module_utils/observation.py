@@ -102,7 +102,7 @@ def observe(options: Mapping[str, Any]) -> dict[str, Any]:
     if options["wait"]:
         _wait(options, options["wait"])
     hopeless = threading.Event()
-    with ThreadPoolExecutor(max_workers=3) as threads:
+    with ThreadPoolExecutor(max_workers=4) as threads:
         # Its two looks at the processes are as far apart as the other layers take.
         host = threads.submit(HostObserver, options)
         database = threads.submit(postgres_observer.observe, {**options, "wait": 0})
@@ -115,17 +115,22 @@ def observe(options: Mapping[str, Any]) -> dict[str, Any]:
             asked.Wish(options["memory_limits"], options["pool_environment"], options["backend_service"]),
         )
         postgres = database.result()
+        # Read beside what still takes its time.
+        evidence = None
         if _hopeless(options, stack, postgres):
             hopeless.set()
+            evidence = threads.submit(_evidence, options, stack)
         refuse_wrong_port(options, stack, postgres)
         observations = {"stack": stack, "postgres": postgres, "edge": edge.result(), "host": host.result().finish()}
-    _look_closer(options, observations)
-    return {**observations, "evidence": _evidence(options, observations)}
+        if evidence is None and symptoms_of(observations):
+            evidence = threads.submit(_evidence, options, stack)
+        _look_closer(options, observations)
+        return {**observations, "evidence": evidence.result() if evidence else {}}
 
 
-def _evidence(options: Mapping[str, Any], observations: dict[str, Any]) -> dict[str, Any]:
-    """What a remedy may destroy, where something is broken."""
-    if not options["evidence_of"] or not observations["stack"]["engine"]["reachable"] or not symptoms_of(observations):
+def _evidence(options: Mapping[str, Any], stack: Mapping[str, Any]) -> dict[str, Any]:
+    """What a remedy may destroy."""
+    if not options["evidence_of"] or not stack["engine"]["reachable"]:
         return {}
     engine = DockerEngine(options["docker_host"], options["docker_timeout"])
     return read_evidence(engine, options["project_name"], options["evidence_of"], LOG_LINES)
