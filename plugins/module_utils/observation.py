@@ -115,14 +115,14 @@ def observe(options: Mapping[str, Any]) -> dict[str, Any]:
             asked.Wish(options["memory_limits"], options["pool_environment"], options["backend_service"]),
         )
         postgres = database.result()
-        # Read beside what still takes its time.
-        evidence = None
-        if _hopeless(options, stack, postgres):
+        broken = _hopeless(options, stack, postgres)
+        if broken:
             hopeless.set()
-            evidence = threads.submit(_evidence, options, stack)
+        # Read beside what still takes its time.
+        evidence = threads.submit(_evidence, options, stack) if broken and options["evidence_of"] else None
         refuse_wrong_port(options, stack, postgres)
         observations = {"stack": stack, "postgres": postgres, "edge": edge.result(), "host": host.result().finish()}
-        if evidence is None and symptoms_of(observations):
+        if options["evidence_of"] and not broken and symptoms_of(observations):
             evidence = threads.submit(_evidence, options, stack)
         _look_closer(options, observations)
         return {**observations, "evidence": evidence.result() if evidence else {}}
@@ -130,7 +130,7 @@ def observe(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _evidence(options: Mapping[str, Any], stack: Mapping[str, Any]) -> dict[str, Any]:
     """What a remedy may destroy."""
-    if not options["evidence_of"] or not stack["engine"]["reachable"]:
+    if not stack["engine"]["reachable"]:
         return {}
     engine = DockerEngine(options["docker_host"], options["docker_timeout"])
     return read_evidence(engine, options["project_name"], options["evidence_of"], LOG_LINES)
