@@ -21,6 +21,11 @@ if grep -qF "\\"incident\\": \\"$2\\"" "$1" 2>/dev/null; then rm -f "$1"; fi
 """
 
 
+def _of(incident: dict[str, t.Any], told: dict[str, t.Any]) -> dict[str, t.Any]:
+    """What was told, if it is of this incident."""
+    return told if told.get("incident") == incident["id"] else {}
+
+
 class ActionModule(ActionBase):
     """See the documentation of the module incident_close."""
 
@@ -32,10 +37,8 @@ class ActionModule(ActionBase):
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         _validation, options = self.validate_argument_spec(
             {
-                "before": {"type": "dict"},
-                "after": {"type": "dict"},
-                "findings": {"type": "list", "elements": "dict", "default": []},
-                "acted": {"type": "list", "elements": "str", "default": []},
+                "diagnosis": {"type": "dict", "default": {}},
+                "carried_out": {"type": "dict", "default": {}},
                 "failure": {"type": "str"},
             }
         )
@@ -45,10 +48,12 @@ class ActionModule(ActionBase):
             incident = (task_vars or {})["circuit_sage_incident"]
             if incident["lock"]:
                 self._give_back(incident["lock"], incident["id"])
-            record.merge_findings(options["findings"])
-            under_way = [one for one in options["findings"] if one["decision"] == "act" and one["once"] not in options["acted"]]
+            # In a play with several incidents that of an earlier one may still be there.
+            found, carried_out = (_of(incident, options[name]) for name in ("diagnosis", "carried_out"))
+            record.merge_findings(found.get("findings", []))
+            under_way = [one for one in found.get("planned", []) if one["once"] not in carried_out.get("remedies", [])]
             record.settle_changes(broke_off=bool(options["failure"] and under_way))
-            end = self._judge(record, incident, options)
+            end = self._judge(record, incident, found, options["failure"])
         except IncidentError as error:
             return {**result, "failed": True, "msg": str(error)}
         # The default callback prints the message of a result that says so, as it does for ansible.builtin.debug.
@@ -60,24 +65,24 @@ class ActionModule(ActionBase):
         return result
 
     @staticmethod
-    def _judge(record: Record, incident: dict[str, t.Any], options: dict[str, t.Any]) -> dict[str, t.Any]:
+    def _judge(record: Record, incident: dict[str, t.Any], found: dict[str, t.Any], failure: str | None) -> dict[str, t.Any]:
         """Write outcome, impact and report into the record."""
         end: dict[str, t.Any] = dict(
             diagnosis.conclude(
-                options["before"],
-                options["after"],
+                found.get("before"),
+                found.get("after"),
                 record.content["findings"],
-                acted=bool(options["acted"]),
+                acted=bool(found.get("tried")),
                 act=incident["act"],
-                failure=options["failure"],
+                failure=failure,
             )
         )
         end["text"] = run_settings.in_variables(end["text"])
         content = record.content
         content["outcome"], content["summary"] = end["outcome"], redacted(end["text"])
         unseen = ["unknown: the system was not observed"]
-        content["drift_after"] = [item["text"] for item in (options["after"] or {}).get("drift") or []]
-        content["impact"] = redacted(diagnosis.symptoms(options["before"]) if options["before"] else unseen)
+        content["drift_after"] = [item["text"] for item in found.get("after", {}).get("drift") or []]
+        content["impact"] = redacted(diagnosis.symptoms(found["before"]) if found else unseen)
         if end["outcome"] in ("healthy", "resolved"):
             content["resolved_at"] = utc_now()
             for finding in content["findings"]:

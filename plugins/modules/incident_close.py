@@ -23,22 +23,14 @@ attributes:
     description: The record is closed in check mode too, it is no part of the managed system.
     support: full
 options:
-  before:
-    description: The first observations of the run.
+  diagnosis:
+    description: What the last M(circuit_sage.incident_response.incident_diagnose) of the incident returned; nothing where none was made.
     type: dict
-  after:
-    description: The last observations of the run.
+    default: {}
+  carried_out:
+    description: The C(incident) whose planned C(remedies) were carried out to their end, and their names.
     type: dict
-  findings:
-    description: The findings of the last plan, with their decisions.
-    type: list
-    elements: dict
-    default: []
-  acted:
-    description: The remedies that ran.
-    type: list
-    elements: str
-    default: []
+    default: {}
   failure:
     description: What broke in the run itself.
     type: str
@@ -47,10 +39,8 @@ options:
 EXAMPLES = r"""
 - name: Close the incident
   circuit_sage.incident_response.incident_close:
-    before: "{{ __db_failure_before }}"
-    after: "{{ observe_result }}"
-    findings: "{{ __db_failure_plan }}"
-    acted: [start_postgres]
+    diagnosis: "{{ diagnosis }}"
+    carried_out: "{{ {'incident': circuit_sage_incident.id, 'remedies': ['start_postgres']} }}"
 """
 
 RETURN = r"""

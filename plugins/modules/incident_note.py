@@ -11,8 +11,8 @@ module: incident_note
 short_description: Write into the open incident
 version_added: 0.1.0
 description:
-  - Appends an event to the timeline of the incident that M(circuit_sage.incident_response.incident_open) opened, with findings, a change
-    and its undo, or evidence, as given. The record is replaced atomically, so that a killed run leaves its story.
+  - Appends an event to the timeline of the incident that M(circuit_sage.incident_response.incident_open) opened, with a change and its
+    undo, tables, or evidence, as given. The record is replaced atomically, so that a killed run leaves its story.
   - What looks like a secret is masked in all of it.
 author: Circuit Sage contributors (@circuit-sage)
 attributes:
@@ -31,11 +31,6 @@ options:
     description: What happened, one sentence.
     type: str
     required: true
-  findings:
-    description: Findings to take into the record; one that is there already is brought up to date.
-    type: list
-    elements: dict
-    default: []
   tables:
     description:
       - Tables for the report, each with C(name), C(title), C(columns), C(rows) and C(summary). The report shows the first fifty rows; all
@@ -50,9 +45,6 @@ options:
     description: Files of evidence, the name and its text or data.
     type: dict
     default: {}
-  observed:
-    description: Observations of a system in which something is wrong, kept as evidence; what changed before the incident is told of them.
-    type: dict
 """
 
 EXAMPLES = r"""

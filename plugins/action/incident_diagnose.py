@@ -1,0 +1,111 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From what was observed to causes and a plan, told and written into the open incident on the controller.
+
+One task: of an outage each one takes its tenth of a second.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import cause_catalog, diagnosis
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.recent import lately, recent_changes
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import Record, redacted
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.report import evidence_lines
+
+Mapping = dict[str, t.Any]
+
+_RETURNED = ("incident", "before", "after", "findings", "planned", "symptoms", "tried")
+
+
+def tell(record: Record, finding: Mapping) -> list[Mapping]:
+    """What the account says of a finding. Cause and plan go into the timeline too; the reasons stand in the finding itself."""
+    # The title of drift says all that its id does.
+    cause = record.event("cause", finding["title"] if finding.get("drift") else f"{finding['id']}: {finding['title']}")
+    known = "; ".join(line for line in evidence_lines(redacted(finding["evidence"])) if not line.endswith(": unknown"))
+    reasons = [
+        {"at": cause["at"], "event": "because", "text": known},
+        {"at": cause["at"], "event": "no restart", "text": finding["why_not_restart"]},
+    ]
+    if finding["decision"] == "leave" or finding.get("harmless"):
+        return [cause, *reasons, record.event("left", finding["reason"])]
+    if finding["decision"] == "act":
+        owner = finding.get("role")
+        handed = f", handed over to {owner}" if owner and owner != record.content["kind"] else ""
+        planned = record.event("plan", f"{finding['remedy']} ({finding['risk']}){handed}")
+    else:
+        planned = record.event("plan", finding["reason"])
+    return [cause, *reasons, planned, *([record.event("follow up", finding["escalate"])] if finding.get("escalate") else [])]
+
+
+class ActionModule(ActionBase):
+    """See the documentation of the module incident_diagnose."""
+
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: Mapping | None = None) -> Mapping:
+        """Return the findings with their decisions, and what the incident began with; nothing on the managed host changes."""
+        result: Mapping = super().run(tmp, task_vars)
+        _validation, options = self.validate_argument_spec(
+            {
+                "kind": {"type": "str", "required": True},
+                "observations": {"type": "dict", "required": True},
+                "earlier": {"type": "dict"},
+            }
+        )
+        options = diagnosis.plain(options)
+        # What a failure leaves is what the diagnosis before it said.
+        result.update({name: value for name, value in (options["earlier"] or {}).items() if name in _RETURNED})
+        try:
+            record = Record.current(task_vars)
+            result.update(self._diagnose(record, (task_vars or {})["circuit_sage_incident"], options))
+        except IncidentError as error:
+            return {**result, "failed": True, "msg": str(error)}
+        return {**result, "changed": False}
+
+    def _diagnose(self, record: Record, incident: Mapping, options: Mapping) -> Mapping:
+        observed, earlier = options["observations"], options["earlier"]
+        tried = earlier["tried"] + [finding["once"] for finding in earlier["planned"]] if earlier else []
+        findings = diagnosis.plan(
+            diagnosis.diagnose(observed, cause_catalog.all_causes(), options["kind"]),
+            incident["risk_limit"],
+            incident["approve"],
+            tried,
+            observed["stack"]["hold"]["text"],
+            incident["done_lately"],
+        )
+        planned = [finding for finding in findings if finding["decision"] == "act"]
+        symptoms = diagnosis.symptoms(observed)
+        if incident["act"]:
+            record.remember_planned(findings)
+        sick = bool(findings or symptoms)
+        account = self._tell(record, observed, findings, "proof" if earlier else "seen", keep=sick and not earlier)
+        before = earlier["before"] if earlier else observed
+        told = (incident["id"], before, observed, findings, planned, symptoms, tried)
+        return {**dict(zip(_RETURNED, told, strict=True)), "account": account}
+
+    @staticmethod
+    def _tell(record: Record, observed: Mapping, findings: list[Mapping], event: str, keep: bool) -> list[Mapping]:
+        """What the account says of what was seen and found, written into the record; where it is to be *kept*, as evidence too."""
+        if keep:
+            record.keep_evidence({"observations.json": observed})
+        record.merge_findings(findings)
+        own = [finding.get("severity") for finding in findings]
+        # The worst severity of the causes, where each of them has one of its own: the playbook's is a guess before that.
+        if own and all(own):
+            record.content["severity"] = min(t.cast("list[str]", own))
+        account = [record.event(event, diagnosis.seen(observed))]
+        if keep:
+            opened = record.content["opened_at"]
+            record.content["recent_changes"] = redacted(recent_changes(observed, opened))
+            told = lately(record.content["recent_changes"], opened)
+            account += [record.event("lately", told)] if told else []
+        for finding in findings:
+            account += tell(record, finding)
+        return account

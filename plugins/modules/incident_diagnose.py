@@ -1,0 +1,87 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Name the causes of what was observed, plan, and tell. The work is done by the action plugin of the same name, on the controller."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: incident_diagnose
+short_description: Name the causes of what was observed, and plan their remedies
+version_added: 0.1.0
+description:
+  - Finds which causes of all incident roles match the observations, plans their remedies within the limits of the incident that
+    M(circuit_sage.incident_response.incident_open) opened, and writes what was seen and found into its record.
+  - Of a system in which something is wrong the first observations are kept as evidence, and what changed before the incident is told.
+author: Circuit Sage contributors (@circuit-sage)
+attributes:
+  action:
+    description: Runs on the controller.
+    support: full
+  check_mode:
+    description: The record is written in check mode too, it is no part of the managed system.
+    support: full
+options:
+  kind:
+    description: The incident's kind, the name of the role that stands for it.
+    type: str
+    required: true
+  observations:
+    description: What M(circuit_sage.incident_response.observation_info) returned.
+    type: dict
+    required: true
+  earlier:
+    description:
+      - What the diagnosis before this one returned, where its plan was carried out since; then this one is the proof.
+      - A remedy is planned at most once in an incident.
+    type: dict
+"""
+
+EXAMPLES = r"""
+- name: Find the causes
+  circuit_sage.incident_response.incident_diagnose:
+    kind: db_failure
+    observations: "{{ observe_result }}"
+  register: diagnosis
+"""
+
+RETURN = r"""
+incident:
+  description: The id of the incident.
+  returned: success
+  type: str
+before:
+  description: The first observations of the incident.
+  returned: success
+  type: dict
+after:
+  description: The observations that were given.
+  returned: success
+  type: dict
+findings:
+  description: The causes that match, deepest first, each with C(decision) (V(act), V(leave) or V(none)) and C(reason).
+  returned: success
+  type: list
+  elements: dict
+planned:
+  description: Those of them whose remedy is to be carried out.
+  returned: success
+  type: list
+  elements: dict
+symptoms:
+  description: What an outsider would call broken, a sentence each.
+  returned: success
+  type: list
+  elements: str
+tried:
+  description: The remedies that were planned before, by their C(once).
+  returned: success
+  type: list
+  elements: str
+account:
+  description: What the account on the terminal prints, a list of C(at), C(event) and C(text).
+  returned: success
+  type: list
+  elements: dict
+"""
