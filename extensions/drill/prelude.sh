@@ -104,6 +104,24 @@ no_release() {
   docker images -q "$PROJECT-release/backend" | sort -u | xargs -r docker inspect -f '{{range .RepoTags}}{{println .}}{{end}}' |
     { grep "^$PROJECT-release/backend:" || true; } | xargs -r docker rmi -f
 }
+# In place of the server of another major version stands what that one says to files that it cannot read.
+new_database_release() {
+  printf '%s\n' "FROM $(docker inspect -f '{{.Config.Image}}' "$POSTGRES")" 'ENV PG_MAJOR=16 PATH=/opt/16:$PATH' \
+    'RUN mkdir /opt/16 && printf "%s\n" "#!/bin/sh" "echo \"\$(date -u \"+%F %T.%3N UTC\") [1] FATAL:  database files are incompatible with server\" >&2" \
+      "echo \"\$(date -u \"+%F %T.%3N UTC\") [1] DETAIL:  The data directory was initialized by PostgreSQL version \$(cat \"\$PGDATA/PG_VERSION\"), which is not compatible with this version 16.4.\" >&2" \
+      "exit 1" >/opt/16/postgres && chmod 0755 /opt/16/postgres' |
+    docker build -q -t "circuit-sage-sandbox/postgres:16-$PROJECT" -
+  echo "SANDBOX_POSTGRES_IMAGE=circuit-sage-sandbox/postgres:16-$PROJECT" >>"$ENV_FILE"
+  compose up -d --no-deps --no-build postgres
+}
+no_database_release() {
+  sed -i '/^SANDBOX_POSTGRES_IMAGE=/d' "$ENV_FILE"
+  rm -f "$(dirname "$ENV_FILE")/docker-compose.incident.yml"
+  compose up -d --no-deps --no-build postgres
+  until docker exec "$POSTGRES" pg_isready -q; do sleep 0.2; done
+  docker restart -t 5 "$BACKEND"
+  docker images -q "circuit-sage-sandbox/postgres:16-$PROJECT" | xargs -r docker rmi -f
+}
 api() { curl -s -o /dev/null --max-time 3 -w '%{http_code}' "$BACKEND_URL/api/subscriptions" || true; }
 data_folder() {
   docker inspect -f '{{range .Mounts}}{{if eq .Destination "/var/lib/postgresql/data"}}{{.Source}}{{end}}{{end}}' "$POSTGRES"

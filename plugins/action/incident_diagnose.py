@@ -27,7 +27,7 @@ def tell(record: Record, finding: Mapping) -> list[Mapping]:
     """What the account says of a finding. Cause and plan go into the timeline too; the reasons stand in the finding itself."""
     # The title of drift says all that its id does.
     cause = record.event("cause", finding["title"] if finding.get("drift") else f"{finding['id']}: {finding['title']}")
-    known = "; ".join(line for line in evidence_lines(redacted(finding["evidence"])) if not line.endswith(": unknown"))
+    known = "; ".join(line for line in evidence_lines(redacted(finding["evidence"])) if not line.endswith((": unknown", ": none")))
     reasons = [
         {"at": cause["at"], "event": "because", "text": known},
         {"at": cause["at"], "event": "no restart", "text": finding["why_not_restart"]},

@@ -186,6 +186,11 @@ class DockerEngine:
         found: list[dict[str, Any]] = self._ask("GET", "/images/json")
         return found
 
+    def image(self, identity: str) -> dict[str, Any]:
+        """The engine's full description of one image."""
+        found: dict[str, Any] = self._ask("GET", f"/images/{quote(identity, safe='')}/json")
+        return found
+
     def inspect(self, container: str) -> dict[str, Any]:
         """The engine's full description of one container."""
         found: dict[str, Any] = self._ask("GET", f"{path_of(container)}/json")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .cause_catalog import roles_with_causes
 from .errors import IncidentError
-from .release_observer import repository_of
+from .stack import repository_of
 
 FOLDER = Path(__file__).resolve().parents[2] / "extensions" / "drill" / "faults"
 PRELUDE = FOLDER.parent / "prelude.sh"

@@ -19,6 +19,7 @@ from . import postgres_catalog, sessions
 from .ballast import ballast_on
 from .docker_engine import DockerEngine
 from .errors import IncidentError
+from .stack import repository_of
 
 # A round trip on one machine takes a fraction of a millisecond; above this it is measured twice more, and its way is looked at.
 SLOW_MILLISECONDS = 50
@@ -169,10 +170,31 @@ def data_space(
     }
 
 
+def image_of_version(reader: DockerEngine, name: str, version: str) -> str | None:
+    """The newest local image of a repository whose server reads the files of a major version of PostgreSQL; null where there is none.
+
+    The official image says its version in `PG_MAJOR`, https://hub.docker.com/_/postgres.
+    """
+    mine: list[tuple[int, str, str]] = [
+        (image["Created"], tag, image["Id"])
+        for image in reader.images()
+        for tag in image.get("RepoTags") or []
+        if repository_of(tag) == repository_of(name)
+    ]
+    for _made, tag, identity in sorted(mine, reverse=True):
+        if f"PG_MAJOR={version}" in (reader.image(identity)["Config"]["Env"] or ()):
+            return tag
+    return None
+
+
 def data_directory(
-    reader: DockerEngine, identity: str, path: str, environment: Mapping[str, str], unknown: dict[str, str]
+    reader: DockerEngine, inspected: Mapping[str, Any], path: str, environment: Mapping[str, str], unknown: dict[str, str]
 ) -> dict[str, Any]:
-    """Owner, mode and version of the data directory, from outside: this works whatever state the container is in."""
+    """Owner, mode and version of the data directory, from outside: this works whatever state the container is in.
+
+    Where the container's image has another version, the local image that has it.
+    """
+    identity = inspected["Id"]
     found: dict[str, Any] = {
         "path": path,
         "mode": None,
@@ -180,12 +202,15 @@ def data_directory(
         "files_uid": None,
         "version": None,
         "image_version": environment.get("PG_MAJOR"),
+        "image": None,
     }
     try:
         top = header(reader.archive(identity, path, tarfile.BLOCKSIZE))
         found.update(mode=f"{top.mode & 0o7777:04o}", uid=top.uid)
         archive = reader.archive(identity, f"{path}/PG_VERSION", _ARCHIVE_BYTES)
         found.update(files_uid=header(archive).uid, version=first_line(archive))
+        if found["image_version"] not in (None, found["version"]):
+            found["image"] = image_of_version(reader, inspected["Config"]["Image"], found["version"])
     except (IncidentError, tarfile.TarError) as error:
         unknown["data_directory"] = f"the data directory could not be looked at ({error})"
     return found

@@ -453,7 +453,7 @@ def _without_tcp(scene: Scene, catalog: Catalog) -> tuple[Catalog, Processes]:
         environment = scene.environments[CONTAINER]
         path = environment.get("PGDATA") or DEFAULT_DATA_DIRECTORY
         processes = read_processes(container, state, path)
-        processes.data_directory = postgres_details.data_directory(scene.engine, postgres["Id"], path, environment, scene.unknown)
+        processes.data_directory = postgres_details.data_directory(scene.engine, postgres, path, environment, scene.unknown)
         return catalog, processes
     except EngineUnreachable as error:
         return catalog, Processes(reasons={"activity": str(error)})

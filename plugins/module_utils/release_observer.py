@@ -15,13 +15,7 @@ from typing import Any
 from .docker_engine import PROJECT_LABEL, SERVICE_LABEL, DockerEngine
 from .errors import IncidentError
 from .image_archive import newest_archive
-from .stack import group_by_service
-
-
-def repository_of(name: str) -> str:
-    """The name of an image without its tag; a colon before a slash is that of a registry's port."""
-    head, colon, tag = name.rpartition(":")
-    return head if colon and "/" not in tag else name
+from .stack import group_by_service, repository_of
 
 
 def _created(image: Mapping[str, Any]) -> str:

@@ -25,6 +25,12 @@ def name_of(container: Mapping[str, Any]) -> str:
     return name.lstrip("/")
 
 
+def repository_of(name: str) -> str:
+    """The name of an image without its tag; a colon before a slash is that of a registry's port."""
+    head, colon, tag = name.rpartition(":")
+    return head if colon and "/" not in tag else name
+
+
 def group_by_service(containers: Sequence[Mapping[str, Any]], project: str) -> dict[str, list[Mapping[str, Any]]]:
     """The containers of each service of a project, newest first. One-off containers (`compose run`) are none of its services."""
     services: dict[str, list[Mapping[str, Any]]] = {}

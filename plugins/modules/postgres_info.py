@@ -210,7 +210,7 @@ postgres:
     data_directory:
       description:
         - Where SQL cannot be had, from outside. C(path), C(mode), C(uid), C(files_uid) of a file in it, C(version) of PostgreSQL that
-          made it, and C(image_version).
+          made it, and C(image_version). Where these differ, C(image), the local image of the same repository that has the version.
       type: dict
     data_space:
       description: The file system of the data directory, C(path), C(size_bytes), C(free_bytes), and the C(ballast) on it.

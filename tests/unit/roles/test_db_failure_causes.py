@@ -78,8 +78,9 @@ NEAR_MISSES = {
         "empty_volume", stack__services__postgres__compose_drift=False
     ),
     "a data directory of the image's own version fails for another reason": recorded(
-        "version_mismatch", postgres__data_directory__version="15"
+        "version_mismatch", postgres__data_directory__image_version="15"
     ),
+    "so does one of which there is no image": recorded("version_without_image", postgres__data_directory__version="15"),
     "a disk that was full an hour ago is not": recorded(
         "data_disk_full", postgres__write={"ok": True, "class": "ok", "sqlstate": None, "message": None, "milliseconds": 3}
     ),

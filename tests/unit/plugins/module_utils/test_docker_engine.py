@@ -57,6 +57,8 @@ def test_only_the_beginning_of_an_archive_is_read(engine: EngineServer, client: 
 def test_images(engine: EngineServer, client: DockerEngine) -> None:
     engine.answers["GET /images/json"] = (200, [{"Id": "sha256:1"}])
     assert client.images() == [{"Id": "sha256:1"}]
+    engine.answers["GET /images/sha256%3A1/json"] = (200, {"Config": {"Env": None}})
+    assert client.image("sha256:1") == {"Config": {"Env": None}}
 
 
 def test_the_engine_itself(engine: EngineServer, client: DockerEngine) -> None:

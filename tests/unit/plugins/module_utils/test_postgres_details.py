@@ -62,11 +62,26 @@ def archive(kind: bytes, mode: int, uid: int, content: bytes = b"") -> bytes:
     return buffer.getvalue()
 
 
-class Reader(DockerEngine):
-    """An engine that sends these archives, and these rows of `ps`."""
+POSTGRES = {"Id": "p", "Config": {"Image": "postgres:16"}}
 
-    def __init__(self, archives: dict[str, bytes] | None = None, rows: list[list[str]] | None = None) -> None:
-        self.archives, self.rows = archives or {}, rows
+
+class Reader(DockerEngine):
+    """An engine that sends these archives and these rows of `ps`, and has these images: when each was made, and its version."""
+
+    def __init__(
+        self,
+        archives: dict[str, bytes] | None = None,
+        rows: list[list[str]] | None = None,
+        versions: dict[str, tuple[int, str]] | None = None,
+    ) -> None:
+        self.archives, self.rows, self.versions = archives or {}, rows, versions or {}
+
+    def images(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = [{"Id": name, "RepoTags": [name], "Created": made} for name, (made, _major) in self.versions.items()]
+        return [*found, {"Id": "of no name", "RepoTags": None, "Created": 9}]
+
+    def image(self, identity: str) -> dict[str, Any]:
+        return {"Config": {"Env": ["PGDATA=/data", f"PG_MAJOR={self.versions[identity][1]}"]}}
 
     def archive(self, container: str, path: str, most_bytes: int) -> bytes:
         if path not in self.archives:
@@ -181,19 +196,27 @@ def test_large_tables() -> None:
     assert postgres_details.large_tables(None) == []
 
 
+def test_the_image_of_the_datas_version_is_the_newest_of_the_repository() -> None:
+    versions = {"postgres:15": (1, "15"), "postgres:15.8": (2, "15"), "postgres:16": (3, "16"), "mirror:5000/postgres:15": (4, "15")}
+    reader = Reader(versions=versions)
+    assert postgres_details.image_of_version(reader, "postgres:16", "15") == "postgres:15.8"
+    assert postgres_details.image_of_version(reader, "mirror:5000/postgres:16", "15") == "mirror:5000/postgres:15"
+    assert postgres_details.image_of_version(reader, "postgres:16", "14") is None
+
+
 def test_the_data_directory_is_looked_at_from_outside() -> None:
     unknown: dict[str, str] = {}
     directory, version = archive(tarfile.DIRTYPE, 0o40000, 999), archive(tarfile.REGTYPE, 0o600, 999, b"14\n")
     reader = Reader({"/data": directory, "/data/PG_VERSION": version})
-    found = postgres_details.data_directory(reader, "p", "/data", {"PG_MAJOR": "15"}, unknown)
-    wanted = {"path": "/data", "mode": "0000", "uid": 999, "files_uid": 999, "version": "14", "image_version": "15"}
+    found = postgres_details.data_directory(reader, POSTGRES, "/data", {"PG_MAJOR": "15"}, unknown)
+    wanted = {"path": "/data", "mode": "0000", "uid": 999, "files_uid": 999, "version": "14", "image_version": "15", "image": None}
     assert (found, unknown) == (wanted, {})
 
 
 def test_what_of_the_data_directory_cannot_be_seen_is_told() -> None:
     for reader in (Reader(), Reader({"/data": b"no archive"}), Reader({"/data": archive(tarfile.DIRTYPE, 0o700, 999)})):
         unknown: dict[str, str] = {}
-        assert postgres_details.data_directory(reader, "p", "/data", {}, unknown)["version"] is None
+        assert postgres_details.data_directory(reader, POSTGRES, "/data", {}, unknown)["version"] is None
         assert list(unknown) == ["data_directory"]
 
 

@@ -32,14 +32,6 @@ IMAGES = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("name", "repository"),
-    [("shop/backend:1", "shop/backend"), ("localhost:5000/shop", "localhost:5000/shop"), ("localhost:5000/shop:2", "localhost:5000/shop")],
-)
-def test_the_repository_of_a_name(name: str, repository: str) -> None:
-    assert release_observer.repository_of(name) == repository
-
-
 def test_the_release_before_is_the_next_older_one_of_the_repository() -> None:
     found = release_observer.describe("shop/backend:2", "bad", MADE, IMAGES, [], PLACE)
     assert found["previous"] == {"id": "good", "names": ["shop/backend:1"], "created_at": "1970-01-01T00:03:20Z"}

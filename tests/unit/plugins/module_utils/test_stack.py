@@ -202,3 +202,11 @@ def test_time_stamps() -> None:
     assert utc("") is None
     assert utc(None) is None
     assert shifted("2026-11-23T00:00:00.050Z", -100) == "2026-11-22T23:59:59.950Z"
+
+
+@pytest.mark.parametrize(
+    ("name", "repository"),
+    [("shop/backend:1", "shop/backend"), ("localhost:5000/shop", "localhost:5000/shop"), ("localhost:5000/shop:2", "localhost:5000/shop")],
+)
+def test_the_repository_of_a_name(name: str, repository: str) -> None:
+    assert stack.repository_of(name) == repository
