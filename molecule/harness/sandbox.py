@@ -71,6 +71,8 @@ class Container:
     identity: str
     started_at: str
     restarts: int
+    # In its back-off: the restart that is counted already is still to come.
+    waits: bool
     paused: bool
     networks: tuple[str, ...]
 
@@ -78,7 +80,7 @@ class Container:
         """Whether somebody did something to it. Docker's own restarts are counted by it, those of a person set the count back."""
         if (self.identity, self.paused, self.networks) != (before.identity, before.paused, before.networks):
             return True
-        return self.started_at != before.started_at and self.restarts <= before.restarts
+        return self.started_at != before.started_at and self.restarts < before.restarts + (not before.waits)
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,7 @@ class Sandbox:
                 inspected["Id"],
                 inspected["State"]["StartedAt"],
                 inspected["RestartCount"],
+                inspected["State"]["Restarting"],
                 inspected["State"]["Paused"],
                 tuple(sorted(inspected["NetworkSettings"]["Networks"])),
             )
