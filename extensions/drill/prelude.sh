@@ -106,6 +106,7 @@ no_release() {
 }
 # In place of the server of another major version stands what that one says to files that it cannot read.
 new_database_release() {
+  # shellcheck disable=SC2016 # for the builder and the shell in the container
   printf '%s\n' "FROM $(docker inspect -f '{{.Config.Image}}' "$POSTGRES")" 'ENV PG_MAJOR=16 PATH=/opt/16:$PATH' \
     'RUN mkdir /opt/16 && printf "%s\n" "#!/bin/sh" "echo \"\$(date -u \"+%F %T.%3N UTC\") [1] FATAL:  database files are incompatible with server\" >&2" \
       "echo \"\$(date -u \"+%F %T.%3N UTC\") [1] DETAIL:  The data directory was initialized by PostgreSQL version \$(cat \"\$PGDATA/PG_VERSION\"), which is not compatible with this version 16.4.\" >&2" \
