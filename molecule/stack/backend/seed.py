@@ -16,6 +16,7 @@ import os
 import random
 import sys
 import time
+import urllib.request
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -35,10 +36,14 @@ COMPANIES = 40
 MONTHS = 12
 # The migrations of another backend may go on when it is asked for its health already.
 SCHEMA_SECONDS = 30
+SQUARE_SECONDS = 10
 ADMINISTRATOR = "admin@repairmanager.com"
 # Companies by number: what is special about them. All others are active.
 STATUS = {7: "pending", 13: "past_due", 22: "canceled", 29: "cancelled", 34: "expired"}
-WITH_SQUARE_CREDENTIALS = (3, 17)
+# Who has a Square subscription has Square credentials: one still in plaintext from before encryption, and one has lost them.
+PLAINTEXT_CREDENTIALS = 21
+WITHOUT_CREDENTIALS = 31
+WITH_EMAIL_CREDENTIALS = 3
 WITHOUT_AUTOPAY = (5, 11, 19, 26, 33, 38)
 BILLING_DAYS = {4: 15, 12: 15, 20: 15, 9: 28, 24: 28}
 # The ended subscriptions stopped being billed so many months ago.
@@ -65,6 +70,11 @@ def identity(*names: object) -> str:
 def square_id(kind: str, *names: object) -> str:
     """An id as Square would give it, made from what it names."""
     return f"sandbox-{kind}-{hashlib.sha256('/'.join(map(str, names)).encode()).hexdigest()[:20]}"
+
+
+def pays_by_square(number: int) -> bool:
+    """Whether a company has autopay, and so a subscription at Square."""
+    return number not in WITHOUT_AUTOPAY and STATUS.get(number) not in ("pending", *ENDED)
 
 
 def month_before(day: date, months: int) -> date:
@@ -94,6 +104,7 @@ class Seed:
         self._password = password
         self._today = today
         self.rows = Rows()
+        self.at_square: list[dict[str, Any]] = []
 
     def build(self) -> Rows:
         """Make the rows of all companies."""
@@ -119,24 +130,31 @@ class Seed:
         self._subscription(number, company, founded, billable)
         self._invoices(number, company, choice)
 
+    def _access_token(self, number: int) -> str:
+        return f"EAAA{self.secret('square access token', number)}"
+
+    def _square_location(self, number: int) -> str:
+        return f"L{self.secret('square location', number)[:12].upper()}"
+
     def _company_settings(self, number: int) -> dict[str, Any]:
-        if number not in WITH_SQUARE_CREDENTIALS:
+        if not pays_by_square(number) or number == WITHOUT_CREDENTIALS:
             return {}
         key = self._settings.encryption_key
         plain = {
-            "accessToken": f"EAAA{self.secret('square access token', number)}",
+            "accessToken": self._access_token(number),
             "applicationId": f"sandbox-sq0idb-{self.secret('square application', number)[:22]}",
-            "locationId": f"L{self.secret('square location', number)[:12].upper()}",
+            "locationId": self._square_location(number),
         }
+        stored = plain if number == PLAINTEXT_CREDENTIALS else {name: encrypt(value, key) for name, value in plain.items()}
         integrations: dict[str, Any] = {
             "payment": {
                 "provider": "square",
                 "enabled": True,
-                "credentials": {field_name: encrypt(value, key) for field_name, value in plain.items()},
+                "credentials": stored,
                 "settings": {"testMode": True},
             }
         }
-        if number == WITH_SQUARE_CREDENTIALS[0]:
+        if number == WITH_EMAIL_CREDENTIALS:
             api_key = encrypt(f"SG.{self.secret('sendgrid', number)}", key)
             integrations["email"] = {"provider": "sendgrid", "enabled": True, "credentials": {"apiKey": api_key}, "settings": {}}
         return {"integrations": integrations}
@@ -176,11 +194,13 @@ class Seed:
         status = STATUS.get(number, "active")
         # A day that every month has: a later one would be a fault, and this is a healthy system.
         day = min(BILLING_DAYS.get(number, self._settings.billing_day), 28)
-        autopay = number not in WITHOUT_AUTOPAY and status not in ("pending", *ENDED)
+        autopay = pays_by_square(number)
         amount = amount_due(billable, self._settings.price_per_location)
         customer, card, plan = (square_id(kind, number) if autopay else None for kind in ("customer", "card", "subscription"))
         row = (subscription, company, plan, status, amount, day, autopay, customer, card, founded, founded)
         self.rows.subscriptions.append(row)
+        if autopay:
+            self._at_square(number, founded, billable, day)
         if status == "pending":
             return
         until = ENDED_MONTHS_AGO if status in ENDED else 0
@@ -188,6 +208,44 @@ class Seed:
         billed = [billed_on for billed_on in days if billed_on <= self._today]
         for billed_on in billed:
             self._payment(number, subscription, company, billed_on, billable, newest=billed_on == billed[-1])
+
+    def _at_square(self, number: int, founded: datetime, billable: int, day: int) -> None:
+        """The same subscription as Square knows it: every other company has a plan of its own, the others a price that overrides one."""
+        price = self._settings.price_per_location
+        due = {"amount": int(amount_due(billable, price) * 100), "currency": "USD"}
+        own = number % 2 == 0
+        plan = {
+            "type": "SUBSCRIPTION_PLAN_VARIATION",
+            "id": square_id("plan", number if own else "location"),
+            "version": 1,
+            "is_deleted": False,
+            "subscription_plan_variation_data": {
+                "name": "Circuit Sage" if own else "Circuit Sage, one location",
+                "phases": [
+                    {
+                        "cadence": "MONTHLY",
+                        "ordinal": 0,
+                        "pricing": {"type": "STATIC", "price_money": due if own else {**due, "amount": int(price * 100)}},
+                    }
+                ],
+            },
+        }
+        subscription = {
+            "id": square_id("subscription", number),
+            "location_id": self._square_location(number),
+            "plan_variation_id": plan["id"],
+            "customer_id": square_id("customer", number),
+            "card_id": square_id("card", number),
+            "start_date": founded.date().isoformat(),
+            "status": "ACTIVE",
+            "version": 1,
+            "created_at": founded.isoformat().replace("+00:00", "Z"),
+            "timezone": "UTC",
+            "monthly_billing_anchor_date": day,
+            **({} if own else {"price_override_money": due}),
+        }
+        token = hashlib.sha256(self._access_token(number).encode()).hexdigest()
+        self.at_square.append({"token_sha256": token, "subscription": subscription, "plan_variation": plan})
 
     def _payment(self, number: int, subscription: str, company: str, billed_on: date, billable: int, *, newest: bool) -> None:
         """One month's payment: paid, but for the newest one of a company that pays by hand or is past due."""
@@ -256,6 +314,18 @@ def insert(connection: Connection, rows: Rows, administrator_hash: Callable[[], 
             run(connection, "UPDATE users SET password = %s, updated_at = now() WHERE email = %s", (administrator_hash(), ADMINISTRATOR))
 
 
+def tell_square(base_url: str, subscriptions: list[dict[str, Any]]) -> None:
+    """Let the Square simulator know the subscriptions. It is asked by plain HTTP; an address with TLS is Square's, which is left alone."""
+    if not base_url.startswith("http://"):
+        return
+    body = json.dumps({"subscriptions": subscriptions}).encode()
+    request = urllib.request.Request(f"{base_url}/_sim/subscriptions", body, {"Content-Type": "application/json"})  # noqa: S310 - see above
+    try:
+        urllib.request.urlopen(request, timeout=SQUARE_SECONDS).close()  # noqa: S310
+    except OSError as failure:
+        sys.exit(f"seed: the Square simulator at {base_url} does not take the subscriptions ({failure}); start it, then seed again")
+
+
 def main() -> None:
     """Seed the database that the backend uses, and say what is in it."""
     settings = Settings.from_environment(os.environ)
@@ -268,6 +338,7 @@ def main() -> None:
         await_schema(connection)
         connection.autocommit = False
         insert(connection, seed.build(), seed.hashed_password, password)
+        tell_square(os.environ.get("SQUARE_BASE_URL", ""), seed.at_square)
         counts = {table: run(connection, f"SELECT count(*) AS n FROM {table}")[0]["n"] for table in _TABLES}  # noqa: S608 - names from above
     except DatabaseError as failure:
         sys.exit(f"seed: {failure}")

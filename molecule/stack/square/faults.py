@@ -19,6 +19,8 @@ REFUSALS: dict[str, tuple[int, str, str, dict[str, str]]] = {
 }
 # On a payment only: the connection is closed before or after the charge is recorded; or the card is declined with `code`.
 ON_PAYMENT = ("timeout_before_charge", "timeout_after_charge", "decline")
+# On a change of a subscription only: the connection is closed after it is recorded.
+ON_UPDATE = ("timeout_after_update",)
 
 
 class Faults:
@@ -33,7 +35,7 @@ class Faults:
     def set(self, wanted: dict[str, Any]) -> dict[str, Any]:
         """Put one in force: `kind` (null for none), for a decline `code`, and optionally `times` or `seconds`."""
         kind, times, seconds = wanted.get("kind"), wanted.get("times"), wanted.get("seconds")
-        known = [*REFUSALS, *ON_PAYMENT]
+        known = [*REFUSALS, *ON_PAYMENT, *ON_UPDATE]
         if kind is not None and kind not in known:
             raise Answer(400, "INVALID_VALUE", f"Unknown fault; known are: {', '.join(known)}", "kind")
         for field, value in (("times", times), ("seconds", seconds)):
@@ -55,6 +57,10 @@ class Faults:
     def on_payment(self) -> tuple[str, str] | None:
         """What goes wrong with this payment, and the code of a decline."""
         return (self._kind, self._code) if self._kind in ON_PAYMENT and self._takes() else None
+
+    def on_update(self) -> bool:
+        """Whether the answer to this change of a subscription is lost."""
+        return self._kind in ON_UPDATE and self._takes()
 
     def _takes(self) -> bool:
         """Whether the fault still holds; one of its calls is used up."""

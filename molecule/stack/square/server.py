@@ -1,9 +1,11 @@
 # Copyright: (c) 2026, Circuit Sage contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A small Square: payments with idempotency keys under /v2, and under /_sim what a test tells it and reads from it.
+"""A small Square: payments with idempotency keys and subscriptions under /v2, and under /_sim what a test tells it and reads from it.
 
-GET /health · POST, GET /v2/payments · GET /v2/payments/ID · GET /_sim/ledger · POST /_sim/faults · POST /_sim/reset
+GET /health · POST, GET /v2/payments · GET /v2/payments/ID · GET, PUT /v2/subscriptions/ID · POST /v2/subscriptions/search ·
+GET /v2/catalog/object/ID · GET /_sim/ledger · GET, POST /_sim/subscriptions · POST /_sim/subscriptions/ID ·
+POST /_sim/subscriptions/reset · POST /_sim/faults · POST /_sim/reset
 """
 
 from __future__ import annotations
@@ -13,19 +15,25 @@ import os
 import signal
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from answers import Answer, NoAnswer
 from faults import Faults
 from ledger import Ledger, check, now
+from subscriptions import Subscriptions
+
+SUBSCRIPTIONS = "/v2/subscriptions/"
+TOLD = "/_sim/subscriptions"
 
 
 class Simulator:
     """The state, one request at a time."""
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: str, file: Path) -> None:
         self._token = token
+        self._subscriptions = Subscriptions(file)
         self._lock = threading.Lock()
         self._ledger = Ledger()
         self._faults = Faults()
@@ -39,8 +47,12 @@ class Simulator:
             if url.path.startswith("/_sim/"):
                 return self._control(method, url.path, body)
             self._ledger.requests.append({"at": now(), "method": method, "path": url.path})
-            self._authorize(authorization)
+            token = self._authorize(authorization)
             self._faults.refuse()
+            if url.path.startswith(SUBSCRIPTIONS):
+                return self._subscription(method, url.path.removeprefix(SUBSCRIPTIONS), token, body)
+            if url.path.startswith("/v2/catalog/object/") and method == "GET":
+                return self._subscriptions.plan_variation(url.path.removeprefix("/v2/catalog/object/"), token)
             if url.path == "/v2/payments" and method == "POST":
                 return {"payment": self._pay(parse(body))}
             if url.path == "/v2/payments" and method == "GET":
@@ -57,13 +69,34 @@ class Simulator:
             return self._faults.set(parse(body))
         if (method, path) == ("POST", "/_sim/reset"):
             self._ledger, self._faults = Ledger(), Faults()
+            self._subscriptions.reset()
             return {"reset": True}
+        if path == TOLD:
+            return self._subscriptions.told() if method == "GET" else self._subscriptions.seed(parse(body)["subscriptions"])
+        if path == f"{TOLD}/reset" and method == "POST":
+            return self._subscriptions.reset()
+        if path.startswith(f"{TOLD}/") and method == "POST":
+            return self._subscriptions.change(path.removeprefix(f"{TOLD}/"), parse(body))
         raise Answer(404, "NOT_FOUND", "Not found.")
 
-    def _authorize(self, authorization: str) -> None:
+    def _subscription(self, method: str, identity: str, token: str, body: bytes) -> dict[str, Any]:
+        if (method, identity) == ("POST", "search"):
+            return self._subscriptions.search(parse(body), token)
+        if method == "GET":
+            return self._subscriptions.get(identity, token)
+        if method == "PUT":
+            answer = self._subscriptions.update(identity, parse(body), token)
+            if self._faults.on_update():
+                raise NoAnswer
+            return answer
+        raise Answer(404, "NOT_FOUND", "Not found.")
+
+    def _authorize(self, authorization: str) -> str:
+        """The access token of a request."""
         scheme, _, token = authorization.partition(" ")
         if scheme != "Bearer" or not token or (self._token and token != self._token):
             raise Answer(401, "UNAUTHORIZED", "This request could not be authorized.")
+        return token
 
     def _list(self, query: dict[str, str]) -> dict[str, Any]:
         for field in ("limit", "cursor"):
@@ -110,6 +143,9 @@ def handler_for(simulator: Simulator) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             self._serve()
 
+        def do_PUT(self) -> None:
+            self._serve()
+
         def _serve(self) -> None:
             status, headers = 200, {}
             length = self.headers.get("Content-Length", "0")
@@ -137,7 +173,8 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     address = ("0.0.0.0", int(os.environ.get("PORT") or "4010"))  # noqa: S104 - only loopback of the host is published
-    server = ThreadingHTTPServer(address, handler_for(Simulator(os.environ.get("SQUARE_ACCESS_TOKEN", ""))))
+    simulator = Simulator(os.environ.get("SQUARE_ACCESS_TOKEN", ""), Path.home() / "subscriptions.json")
+    server = ThreadingHTTPServer(address, handler_for(simulator))
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     stop.wait()
