@@ -9,17 +9,19 @@ import typing as t
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from .billing_discrepancy import Discrepancy
 from .billing_terms import cents, money, shown
 from .errors import IncidentError
 
-GUARD_OPTIONS: dict[str, dict[str, t.Any]] = {
+# The limits that hold for whatever changes what customers are charged.
+CHANGE_GUARD_OPTIONS: dict[str, dict[str, t.Any]] = {
     "max_companies": {"type": "int", "default": 1000},
     "max_companies_share": {"type": "float", "default": 0.3},
     "max_total_difference": {"type": "str", "default": "10000.00"},
     "max_single_difference": {"type": "str", "default": "2000.00"},
-    "billing_run_quiet_seconds": {"type": "int", "default": 60},
 }
+GUARD_OPTIONS: dict[str, dict[str, t.Any]] = {**CHANGE_GUARD_OPTIONS, "billing_run_quiet_seconds": {"type": "int", "default": 60}}
+# For a run that writes nothing that a billing run writes too.
+NO_BATCH = {"billing_run_quiet_seconds": 0}
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,20 @@ def guards_of(options: Mapping[str, t.Any]) -> Guards:
     )
 
 
-def planned_of(changes: Iterable[Discrepancy], subscriptions: int, named: bool) -> Planned:
+class ChangeOfMoney(t.Protocol):
+    """What a change is to the guards: whose money, and how much in cents."""
+
+    @property
+    def company_id(self) -> str: ...
+
+    @property
+    def company(self) -> str: ...
+
+    @property
+    def difference_cents(self) -> int: ...
+
+
+def planned_of(changes: Iterable[ChangeOfMoney], subscriptions: int, named: bool) -> Planned:
     """The numbers of a plan."""
     companies: set[str] = set()
     total, largest, company = 0, 0, ""

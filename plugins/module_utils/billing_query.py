@@ -108,6 +108,18 @@ SELECT (SELECT count(*) FROM companies c WHERE c.id = ANY(%(companies)s::uuid[])
 """  # noqa: S608
 
 
+# The counting subscriptions of companies that are there, which have one at Square, with what Square is asked with. The token is as stored.
+AT_SQUARE = f"""
+SELECT c.id::text, c.name, s.id::text, s.square_subscription_id, (s.monthly_amount * 100)::bigint,
+  c.settings #>> '{{integrations,payment,credentials,accessToken}}',
+  coalesce(c.settings #>> '{{integrations,payment,settings,testMode}}' = 'true', false)
+FROM subscriptions s JOIN companies c ON c.id = s.company_id
+WHERE {_COUNTING} AND c.deleted_at IS NULL AND s.square_subscription_id <> ''
+  AND (%(companies)s::uuid[] IS NULL OR c.id = ANY(%(companies)s::uuid[]))
+ORDER BY c.name, c.id
+"""  # noqa: S608
+
+
 def _at(moment: str) -> str:
     return f"l.created_at <= {moment} AND (l.deleted_at IS NULL OR l.deleted_at > {moment})"
 

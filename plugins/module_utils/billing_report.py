@@ -8,14 +8,9 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Mapping, Sequence
 
-from .billing_terms import shown
+from .billing_terms import signed
 
 _COLUMNS = ["company", "what", "from", "to", "difference", "why"]
-
-
-def _signed(cents: int) -> str:
-    """Cents as money with its sign."""
-    return shown(cents) if cents < 0 else f"+{shown(cents)}"
 
 
 def _second(stamp: str) -> str:
@@ -42,18 +37,18 @@ def _changed(change: Mapping[str, t.Any]) -> list[str]:
         what,
         _values(change["before"]),
         _made(change["after"]) if change["before"] is None else _values(change["after"]),
-        _signed(change["difference_cents"]),
+        signed(change["difference_cents"]),
         f"{change['kind']}: {change['reason']}",
     ]
 
 
 def _proposed(proposal: Mapping[str, t.Any]) -> list[str]:
     told = [proposal[name] for name in ("company", "payment_id", "period", "kind")]
-    return [*told, _signed(proposal["cents"]), proposal["reason"]]
+    return [*told, signed(proposal["cents"]), proposal["reason"]]
 
 
 def _left(found: Mapping[str, t.Any]) -> list[str]:
-    return [found["company"], found["kind"], found["stored"], found["due"], _signed(found["difference_cents"]), found["reason"]]
+    return [found["company"], found["kind"], found["stored"], found["due"], signed(found["difference_cents"]), found["reason"]]
 
 
 def tables(done: Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
@@ -66,7 +61,7 @@ def tables(done: Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
             "title": "Billing Changes",
             "columns": _COLUMNS,
             "rows": [_changed(change) for change in done["changes"]],
-            "summary": f"{len(done['changes'])} changes, {_signed(total)} in all, {terms}",
+            "summary": f"{len(done['changes'])} changes, {signed(total)} in all, {terms}",
         },
         {
             "name": "billing_proposals",
@@ -90,7 +85,7 @@ def summary(done: Mapping[str, t.Any]) -> str:
     """One line of what a recalculation did."""
     kinds = ", ".join(f"{total['count']} {kind}" for kind, total in done["totals"].items()) or "nothing"
     difference = sum(total["difference_cents"] for total in done["totals"].values())
-    told = f"mended {kinds}; {_signed(difference)} in all"
+    told = f"mended {kinds}; {signed(difference)} in all"
     return told + (f"; {len(done['proposals'])} proposals for paid payments" if done["proposals"] else "")
 
 
@@ -98,7 +93,14 @@ def _kept(rows: Sequence[Mapping[str, t.Any]]) -> str:
     return "; ".join(f"{one['table']} {one['row']}: {one['reason']}" for one in rows)
 
 
-def undo_summary(done: Mapping[str, t.Any]) -> str:
-    """One line of what an undo did."""
+def _kept_prices(prices: Sequence[Mapping[str, t.Any]]) -> str:
+    return "; ".join(f"{one['company']}: {one['reason']}" for one in prices)
+
+
+def undo_summary(done: Mapping[str, t.Any], at_square: Mapping[str, t.Any]) -> str:
+    """One line of what an undo did to rows and to prices at Square."""
     kept = f"; {done['kept_count']} stay, because somebody changed them since: {_kept(done['kept'])}" if done["kept_count"] else ""
-    return f"{done['undone_count']} rows restored{kept}"
+    prices = f"; {at_square['undone_count']} prices at Square put back" if at_square["undone_count"] else ""
+    if at_square["kept_count"]:
+        prices += f"; {at_square['kept_count']} prices at Square stay: {_kept_prices(at_square['kept'])}"
+    return f"{done['undone_count']} rows restored{kept}{prices}"

@@ -65,6 +65,11 @@ def shown(amount_in_cents: int) -> str:
     return f"{sign}{abs(amount_in_cents) // 100}.{abs(amount_in_cents) % 100:02}"
 
 
+def signed(amount_in_cents: int) -> str:
+    """Cents as money with its sign, for example "+150.00"."""
+    return shown(amount_in_cents) if amount_in_cents < 0 else f"+{shown(amount_in_cents)}"
+
+
 def price_of(option: str | None, variables: Mapping[str, str]) -> Decimal:
     """The price per location: the option, else the env file's, else the backend's own default."""
     name = "price_per_location" if option is not None else f"{PRICE_VARIABLE} of the env file"

@@ -21,9 +21,12 @@ PRELUDE = FOLDER.parent / "prelude.sh"
 REQUIRED = ("id", "incident", "title", "inject", "symptom", "revert", "expect")
 OPTIONAL = ("needs",)
 OUTCOMES = ("resolved", "escalated", "healthy")
-# What a fault may need (`needs`) that not every Circuit Sage has: the switches for drills and the Python of the sandbox's own backend.
+# What a fault may need (`needs`) that not every Circuit Sage has: the switches for drills and the Python of the sandbox's own backend, and
+# the sandbox's simulator of Square.
 SANDBOX_BACKEND = "sandbox_backend"
-NEEDS = (SANDBOX_BACKEND,)
+SANDBOX_SQUARE = "sandbox_square"
+NEEDS = (SANDBOX_BACKEND, SANDBOX_SQUARE)
+_SQUARE_SERVICE = "square"
 # The image of that backend, whatever its tag.
 _SANDBOX_IMAGE = "circuit-sage-sandbox/backend"
 # A fault may take the shortest of these to bite, and is not to be taken back before; the longest is a day.
@@ -120,6 +123,8 @@ def reason_to_skip(fault: Mapping, observations: Mapping) -> str | None:
     image = observations["stack"]["services"]["backend"]["image"]["name"]
     if SANDBOX_BACKEND in fault.get("needs", []) and repository_of(image) != _SANDBOX_IMAGE:
         return f"it needs {SANDBOX_BACKEND}, a switch or a program of the sandbox's own backend, and this backend is {image}"
+    if SANDBOX_SQUARE in fault.get("needs", []) and _SQUARE_SERVICE not in observations["stack"]["services"]:
+        return f"it needs {SANDBOX_SQUARE}, the sandbox's simulator of Square, and this stack has none"
     return None
 
 

@@ -10,6 +10,10 @@ class IncidentError(Exception):
     """Something that the caller has to put right; its text is shown to the user as it is."""
 
 
+class LibraryMissing(IncidentError):
+    """A package that this Python needs for the question is not there; what needs no such package can be done all the same."""
+
+
 class EngineUnreachable(IncidentError):
     """The Docker engine does not answer. An observation for `stack_info`, an error for everybody else."""
 

@@ -49,6 +49,9 @@ def symptoms_of(observations: Mapping) -> list[str]:
     wrong = (observations.get("billing") or {}).get("totals")
     if wrong:
         found.append("the billing is wrong: " + ", ".join(f"{total['count']} {kind}" for kind, total in wrong.items()))
+    charged = ((observations.get("billing") or {}).get("square") or {}).get("totals", {}).get("approve")
+    if charged:
+        found.append(f"Square charges {charged['count']} subscriptions another amount than is due")
     return found
 
 
