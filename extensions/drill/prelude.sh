@@ -13,6 +13,7 @@
 # `maintenance true|false`, `new_certificate NAME DAYS` (as certbot lays it out: `live` leads into the archive, whose first number is the
 # pair that was served until now, and the second the new one), `old_certificate` (takes that back and has nginx serve it), `bad_release`
 # (deploys an image of the project's own repository whose API answers 500), `no_release` (takes that back).
+# `square METHOD PATH [BODY]` (asks the simulator of Square, which only the sandbox has),
 # `billing_sql` (psql as `admin_sql`, to the application's database, whose billing tables are saved in the schema drill_saved; there the view
 # `billed` numbers the subscriptions of the first day), `billing_restore` (puts them back).
 # No pipefail: a symptom looks for the words of a command that fails.
@@ -35,6 +36,7 @@ maintenance() {
   echo "UPDATE system_settings SET value = '{\"enabled\": $1}', updated_by = NULL, updated_at = now() WHERE key = 'maintenance_mode'" |
     admin_sql "$DB_NAME"
 }
+square() { curl -sS --fail --max-time 5 -X "$1" ${3:+--data "$3"} "http://$(docker port "$PROJECT-square" 4010/tcp | head -n 1)$2"; }
 # Faults of the billing change rows, and so does their remedy: they are taken back by the tables as they were before the first of them.
 billing_tables="companies locations subscriptions subscription_payments"
 billing_sql() {
@@ -58,7 +60,7 @@ billing_restore() {
     # The tables refer to each other; without its triggers no reference is checked while they are filled.
     echo "BEGIN; SET LOCAL session_replication_role = replica;"
     for table in $billing_tables; do echo "DELETE FROM public.$table; INSERT INTO public.$table SELECT * FROM drill_saved.$table;"; done
-    echo "DROP SCHEMA drill_saved CASCADE; DROP TABLE IF EXISTS circuit_sage_ops.row_change; COMMIT;"
+    echo "DROP SCHEMA drill_saved CASCADE; DROP TABLE IF EXISTS circuit_sage_ops.row_change, circuit_sage_ops.square_price; COMMIT;"
     printf '%s\n' '\endif'
   } | PGOPTIONS='-c client_min_messages=warning' admin_sql "$DB_NAME"
 }
