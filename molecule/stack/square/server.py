@@ -172,7 +172,8 @@ def main() -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    address = ("0.0.0.0", int(os.environ.get("PORT") or "4010"))  # noqa: S104 - only loopback of the host is published
+    # In its container, of which only loopback of the host is published.
+    address = (os.environ.get("HOST") or "0.0.0.0", int(os.environ.get("PORT") or "4010"))  # noqa: S104
     simulator = Simulator(os.environ.get("SQUARE_ACCESS_TOKEN", ""), Path.home() / "subscriptions.json")
     server = ThreadingHTTPServer(address, handler_for(simulator))
     server.daemon_threads = True

@@ -69,7 +69,12 @@ def test_a_recalculation_in_one_line() -> None:
 
 def test_an_undo_in_one_line() -> None:
     stays = [{"table": "subscriptions", "row": "r1", "reason": "monthly_amount changed since"}]
-    assert billing_report.undo_summary({"undone_count": 2, "kept_count": 0, "kept": []}) == "2 rows restored"
-    assert billing_report.undo_summary({"undone_count": 0, "kept_count": 1, "kept": stays}).endswith(
+    none: dict[str, t.Any] = {"undone_count": 0, "kept_count": 0, "kept": []}
+    assert billing_report.undo_summary({**none, "undone_count": 2}, none) == "2 rows restored"
+    assert billing_report.undo_summary({**none, "kept_count": 1, "kept": stays}, none).endswith(
         "1 stay, because somebody changed them since: subscriptions r1: monthly_amount changed since"
+    )
+    prices = {"undone_count": 1, "kept_count": 1, "kept": [{"company": "Oak", "reason": "somebody has changed it"}]}
+    assert billing_report.undo_summary({**none, "undone_count": 2}, prices) == (
+        "2 rows restored; 1 prices at Square put back; 1 prices at Square stay: Oak: somebody has changed it"
     )

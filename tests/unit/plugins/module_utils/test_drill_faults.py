@@ -144,6 +144,20 @@ def test_a_fault_that_needs_the_sandboxs_backend_is_skipped_on_another(image: st
     assert found == reason if reason is None else re.match(reason, found or "")
 
 
+def test_a_fault_that_needs_the_simulator_of_square_is_skipped_where_there_is_none() -> None:
+    fault = {**FAULT, "needs": ["sandbox_square"]}
+    assert drill_faults.reason_to_skip(fault, recorded("square_amount_differs")) is None
+    observations = recorded("square_amount_differs")
+    del observations["stack"]["services"]["square"]
+    assert str(drill_faults.reason_to_skip(fault, observations)).startswith("it needs sandbox_square")
+
+
+def test_a_fault_that_asks_the_simulator_of_square_says_so() -> None:
+    for fault in drill_faults.find([drill_faults.FOLDER]).values():
+        asks = any("/_sim/" in fault[part] for part in ("inject", "symptom", "revert"))
+        assert ("sandbox_square" in fault.get("needs", [])) is asks, fault["id"]
+
+
 def test_a_fault_that_asks_the_sandboxs_backend_for_something_says_so() -> None:
     words = ("/_drill/", "circuit-sage-sandbox/", "bad_release", "new_database_release", 'exec -d "$BACKEND" python3')
     for fault in drill_faults.find([drill_faults.FOLDER]).values():
