@@ -1,13 +1,28 @@
 # Copyright: (c) 2026, Circuit Sage contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a test tells the simulator of Square and reads from it, over its control addresses, which Square itself has not."""
+"""What a test tells the simulator of Square and reads from it, over its control addresses, which Square itself has not.
+
+The simulator is the one of the stack, or a process that the test starts.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+
+SERVER = Path(__file__).parent / "square" / "server.py"
+START_SECONDS = 10
 
 Entry = dict[str, Any]
 
@@ -56,3 +71,33 @@ class SquareControl:
     def reset(self) -> None:
         """Forget payments, calls and faults, and make the subscriptions what they were seeded as."""
         self.ask("POST", "/_sim/reset")
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens at."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+@contextmanager
+def started(home: Path) -> Iterator[SquareControl]:
+    """The simulator, which keeps what it is told in a folder."""
+    port = free_port()
+    environment = {**os.environ, "HOST": "127.0.0.1", "PORT": str(port), "HOME": str(home)}
+    process = subprocess.Popen([sys.executable, str(SERVER)], env=environment, stderr=subprocess.DEVNULL)
+    control = SquareControl(f"http://127.0.0.1:{port}")
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                control.ask("GET", "/health")
+                break
+            except urllib.error.URLError:
+                if time.monotonic() > deadline or process.poll() is not None:
+                    raise
+                time.sleep(0.02)
+        yield control
+    finally:
+        process.terminate()
+        process.wait(timeout=10)

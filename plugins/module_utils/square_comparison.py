@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import typing as t
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -216,9 +217,9 @@ def _unknown(comparison: Comparison, down: Sequence[str]) -> str | None:
     if down:
         rest = comparison.subscriptions - comparison.compared - len(comparison.unreadable)
         return f"{rest} of {comparison.subscriptions} subscriptions could not be compared: {down[0]}"
-    reasons = {reason for _candidate, reason in comparison.unreadable}
-    if comparison.unreadable and not comparison.compared and len(reasons) == 1:
-        return f"no subscription could be compared: {next(iter(reasons))}"
+    if comparison.unreadable and not comparison.compared:
+        ((reason, number),) = Counter(reason for _candidate, reason in comparison.unreadable).most_common(1)
+        return f"none of {comparison.subscriptions} subscriptions could be compared, {number} of them because: {reason}"
     return None
 
 

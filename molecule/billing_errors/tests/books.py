@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
+import re
+import subprocess
 import sys
 import types
 import uuid
@@ -14,12 +17,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import psycopg2
-from sandbox import STACK, Sandbox
+from playbook import user_environment
+from sandbox import CHECKOUT, STACK, Sandbox
 
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils import billing_audit, billing_recalculation, row_undo
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import (
+    billing_audit,
+    billing_recalculation,
+    row_undo,
+    square_comparison,
+    square_override,
+    square_undo,
+)
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.billing_discrepancy import APPROVED_KINDS, MENDED_KINDS
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.billing_guards import GUARD_OPTIONS, guards_of
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.billing_terms import Terms, terms_of
@@ -29,6 +41,7 @@ BACKEND = STACK / "backend"
 TEMPLATE = f"books_template_{os.getpid()}"
 TABLES = ("companies", "locations", "subscriptions", "subscription_payments")
 INCIDENT = "20261123T093000Z-billing_errors"
+ENCRYPTION_KEY = "k" * 32
 # Every approval, and guards that let everything through.
 OPEN = {"max_companies": 10**6, "max_companies_share": 1.0, "max_total_difference": "99999999", "max_single_difference": "99999999"}
 
@@ -48,6 +61,7 @@ class Server:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.env = sandbox.env
+        self.at_square: list[dict[str, Any]] = []
         self.port = int(os.environ.get("SANDBOX_POSTGRES_PORT", "15432"))
         self._made = [TEMPLATE]
 
@@ -75,8 +89,9 @@ class Server:
             for path in sorted((BACKEND / "migrations").glob("*.sql")):
                 cursor.execute(path.read_text(encoding="utf-8"))
         rows = seed_rows()
-        settings = types.SimpleNamespace(price_per_location=Decimal("50.00"), billing_day=1, encryption_key="k" * 32)
+        settings = types.SimpleNamespace(price_per_location=Decimal("50.00"), billing_day=1, encryption_key=ENCRYPTION_KEY)
         seed = rows.Seed(settings, "made-up", datetime.now(timezone.utc).date())
+        self.at_square = seed.at_square
         rows.insert(connection, seed.build(), seed.hashed_password, "made-up")
         connection.close()
 
@@ -166,6 +181,24 @@ class Books:
             check_mode=check_mode,
         )
 
+    def compare(self, square: str, key: str = ENCRYPTION_KEY, **options: Any) -> square_comparison.Comparison:
+        """What square_subscription_info found at an address of Square."""
+        return square_comparison.look(self.login, self.password, self.terms(**options), {"ENCRYPTION_KEY": key}, square, 60)
+
+    def _at_square(self, square: str) -> tuple[square_override.Books, square_override.Run]:
+        books = square_override.Books(self.login, self.password, {"ENCRYPTION_KEY": ENCRYPTION_KEY})
+        return books, square_override.Run(INCIDENT, square, 1000, 100, 60, 5)
+
+    def override(self, square: str, check_mode: bool = False, guards: dict[str, Any] | None = None, **options: Any) -> dict[str, Any]:
+        """What square_subscription_price returns."""
+        books, run = self._at_square(square)
+        return square_override.override(books, self.terms(**options), run, self.order(**(guards or {})).guards, check_mode)
+
+    def put_back(self, square: str, check_mode: bool = False) -> dict[str, Any]:
+        """What square_price_undo returns."""
+        books, run = self._at_square(square)
+        return square_undo.put_back(books, run, check_mode)
+
 
 def subscription(number: int) -> str:
     """The id of a seeded company's subscription."""
@@ -177,6 +210,28 @@ def company(number: int) -> str:
     return str(seed_rows().identity("company", number))
 
 
+def at_square(number: int) -> str:
+    """The id of a seeded company's subscription at Square."""
+    return str(seed_rows().square_id("subscription", number))
+
+
 def location(number: int, position: int) -> str:
     """The id of a seeded company's location; the first one is free."""
     return str(seed_rows().identity("location", number, position))
+
+
+def module(books: Books, name: str, *arguments: str, **options: Any) -> dict[str, Any]:
+    """What the real module answers, run by Ansible as in a task."""
+    given = {"project_src": str(STACK), "project_name": "any", "login_port": books.server.port, "login_db": books.name}
+    command = [str(Path(sys.executable).parent / "ansible"), "localhost", "-i", "localhost,", "-c", "local"]
+    command += ["-e", f"ansible_python_interpreter={sys.executable}", "-m", f"circuit_sage.incident_response.{name}"]
+    command += ["-a", json.dumps({**given, **options}), *arguments]
+    done = subprocess.run(
+        command, cwd=CHECKOUT, env=user_environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
+    assert books.password not in done.stdout + done.stderr
+    answer = re.search(r"^localhost \| \S+ => ", done.stdout, re.MULTILINE)
+    assert answer, done.stdout + done.stderr
+    found: dict[str, Any] = json.loads(done.stdout[answer.end() :])
+    return found

@@ -5,38 +5,16 @@
 
 from __future__ import annotations
 
-import json
-import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from books import INCIDENT, Books, Server, company, subscription
-from playbook import user_environment
-from sandbox import CHECKOUT, STACK, Sandbox
+from books import INCIDENT, Books, Server, company, module, subscription
+from sandbox import Sandbox
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
-
-
-def module(books: Books, name: str, *arguments: str, **options: Any) -> dict[str, Any]:
-    """What the real module answers, run by Ansible as in a task."""
-    given = {"project_src": str(STACK), "project_name": "any", "login_port": books.server.port, "login_db": books.name}
-    command = [str(Path(sys.executable).parent / "ansible"), "localhost", "-i", "localhost,", "-c", "local"]
-    command += ["-e", f"ansible_python_interpreter={sys.executable}", "-m", f"circuit_sage.incident_response.{name}"]
-    command += ["-a", json.dumps({**given, **options}), *arguments]
-    done = subprocess.run(
-        command, cwd=CHECKOUT, env=user_environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
-    assert books.password not in done.stdout + done.stderr
-    answer = re.search(r"^localhost \| \S+ => ", done.stdout, re.MULTILINE)
-    assert answer, done.stdout + done.stderr
-    found: dict[str, Any] = json.loads(done.stdout[answer.end() :])
-    return found
 
 
 GUARDS = [

@@ -14,8 +14,8 @@ from square import Square
 from square.types.get_catalog_object_response import GetCatalogObjectResponse
 from square.types.get_subscription_response import GetSubscriptionResponse
 from square.types.search_subscriptions_response import SearchSubscriptionsResponse
-from square_control import SquareControl
-from square_simulator import entry, free_port, started, token_of
+from square_control import SquareControl, free_port, started
+from square_simulator import entry, token_of
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils import square_account
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError, LibraryMissing

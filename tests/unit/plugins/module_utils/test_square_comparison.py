@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from square_control import SquareControl
-from square_simulator import entry, free_port, started, token_of
+from square_control import SquareControl, free_port, started
+from square_simulator import entry, token_of
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils import square_account, square_comparison
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import LibraryMissing
@@ -118,9 +118,8 @@ def test_nobody_listens() -> None:
 
 def test_tokens_of_which_none_can_be_read_are_told_once(square: SquareControl) -> None:
     found = compared(square, [candidate(number, token="aa:bb:cc") for number in (1, 2)])
-    assert str(found.unknown).startswith(
-        "no subscription could be compared: the access token is encrypted and the env file has no ENCRYPTION"
-    )
+    because = "the access token is encrypted and the env file has no ENCRYPTION_KEY; restore it from a copy of the env file"
+    assert found.unknown == f"none of 2 subscriptions could be compared, 2 of them because: {because}"
     assert len(found.unreadable) == 2
     assert square.calls() == []
 

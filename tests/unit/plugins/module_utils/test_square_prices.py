@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from square_control import SquareControl
-from square_simulator import entry, started, token_of
+from square_control import SquareControl, started
+from square_simulator import entry, token_of
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils import square_override, square_price, square_undo
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.square_account import Accounts, AtSquare, SquareAccount
