@@ -58,7 +58,7 @@ def story(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path_factory: py
     """The fault, a run with --check, a real run, another run: once for all tests of this fault."""
     fault = request.param
     player = Player(tmp_path_factory.mktemp(fault) / "records", incident_of(request.path))
-    secrets = {name: sandbox.env[name] for name in SECRETS}
+    secrets = {name: sandbox.env[name] for name in SECRETS} | sandbox.square_tokens
     secrets["the role's verifier"] = sandbox.psql(f"SELECT rolpassword FROM pg_authid WHERE rolname = '{sandbox.env['POSTGRES_USER']}'")  # noqa: S608
     assert secrets["the role's verifier"].startswith("SCRAM-SHA-256$")
     with sandbox.fault(fault):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import hmac
 import importlib
 import json
 import os
@@ -31,6 +32,8 @@ faults = importlib.import_module("fault")  # molecule/stack/fault.py
 
 SECRETS = ("POSTGRES_PASSWORD", "JWT_SECRET", "ENCRYPTION_KEY", "SENDGRID_API_KEY", "SEED_PASSWORD")
 POLL_SECONDS = 0.05
+# How many companies the seed makes.
+COMPANIES = 40
 
 # The seeded tables. `updated_at` is left out: a proof writes a location's own value back.
 TABLES = ("companies", "users", "user_roles", "locations", "subscriptions", "subscription_payments", "invoices")
@@ -129,6 +132,16 @@ class Sandbox:
         """The env file's variables."""
         lines = self.env_file.read_text(encoding="utf-8").splitlines()
         return {name: value for name, found, value in (line.partition("=") for line in lines) if found and not name.startswith("#")}
+
+    @functools.cached_property
+    def square_tokens(self) -> dict[str, str]:
+        """The access tokens of the seeded companies, made as the seed makes them."""
+
+        def token(number: int) -> str:
+            purpose = f"square access token/{number}"
+            return "EAAA" + hmac.new(self.env["SEED_PASSWORD"].encode(), purpose.encode(), hashlib.sha256).hexdigest()
+
+        return {f"the Square token of company {number}": token(number) for number in range(1, COMPANIES + 1)}
 
     # What is there
 

@@ -46,7 +46,7 @@ def rows_of(run: Run, name: str) -> list[dict[str, str]]:
 
 @pytest.fixture(scope="class")
 def all_faults(sandbox: Sandbox) -> Iterator[None]:
-    """Every fault of the table that needs no Square."""
+    """Every fault of the table."""
     with sandbox.fault(*known_faults("billing_errors")):
         yield
 
@@ -67,17 +67,21 @@ class TestAllAtOnce:
         before = ask(sandbox, BOOKS)
         first = player.play()
         assert first.record.outcome == "escalated"
-        waiting = {"billing_day_invalid", "subscription_orphaned", "subscription_missing"}
+        waiting = {"billing_day_invalid", "subscription_orphaned", "subscription_missing", "square_amount_differs"}
         assert {found["id"] for found in first.record.content["findings"] if found["decision"] == "leave"} == waiting
         mended = {row["why"].partition(":")[0] for row in rows_of(first, "billing_changes")}
         assert mended == set(known_faults("billing_errors")) - waiting
         for row in rows_of(first, "billing_changes"):
             assert f"| {row['company']} | {row['what']} |" in first.record.report
         between = ask(sandbox, BOOKS)
-        second = player.play("-e", "incident_approve=billing_day_invalid,subscription_orphaned")
+        second = player.play("-e", "incident_approve=billing_day_invalid,subscription_orphaned,square_amount_differs")
         assert [found["id"] for found in second.record.content["findings"] if found["decision"] == "leave"] == ["subscription_missing"]
-        assert {row["why"].partition(":")[0] for row in rows_of(second, "billing_changes")} == waiting - {"subscription_missing"}
-        assert "2 rows restored" in undo(player, second.record.content["id"]).stdout
+        assert {row["why"].partition(":")[0] for row in rows_of(second, "billing_changes")} == {
+            "billing_day_invalid",
+            "subscription_orphaned",
+        }
+        assert len(rows_of(second, "square_prices")) == 2
+        assert "2 rows restored; 2 prices at Square put back" in undo(player, second.record.content["id"]).stdout
         assert ask(sandbox, BOOKS) == between
         undo(player, first.record.content["id"])
         assert ask(sandbox, BOOKS) == before

@@ -73,6 +73,7 @@ BESIDE_THE_HANGING_REQUEST = (
     "test_schema",
     "test_postgres_access",
     "test_compose_commands",
+    "test_square",
     "test_gateway_timeout",
 )
 AFTERWARDS = (

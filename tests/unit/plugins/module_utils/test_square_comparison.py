@@ -6,13 +6,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 from square_control import SquareControl, free_port, started
 from square_simulator import entry, token_of
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils import square_account, square_comparison
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import LibraryMissing
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.billing_terms import Terms
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError, LibraryMissing
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.password_login import Server
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.square_comparison import Candidate, Comparison, compare
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.square_credentials import StoredCredentials
 
@@ -128,3 +133,67 @@ def test_a_missing_library_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(square_account, "MISSING_SDK", "squareup is missing for this Python; install the package `squareup`")
     with pytest.raises(LibraryMissing, match="squareup is missing"):
         compare([candidate(1)], StoredCredentials(""), "http://127.0.0.1:1")
+
+
+class Rows:
+    """A session that answers its questions in turn."""
+
+    def __init__(self, *answers: list[tuple[object, ...]]) -> None:
+        self._answers = list(answers)
+        self._rows: list[tuple[object, ...]] = []
+
+    def cursor(self) -> AbstractContextManager[Rows]:
+        return nullcontext(self)
+
+    def execute(self, _statement: str, _values: object = None) -> None:
+        self._rows = self._answers.pop(0)
+
+    def __iter__(self) -> Iterator[tuple[object, ...]]:
+        return iter(self._rows)
+
+
+TERMS = Terms(Decimal(50), True, None, None)
+
+
+def test_candidates_are_those_of_the_companies_that_were_named() -> None:
+    assert square_comparison.candidates_of(Rows([tuple(candidate(1))]), TERMS) == [candidate(1)]
+    named = Terms(Decimal(50), True, None, ("c1",))
+    assert square_comparison.candidates_of(Rows([("c1",)], [tuple(candidate(1))]), named) == [candidate(1)]
+    with pytest.raises(IncidentError, match="there is no company c1; correct company_ids"):
+        square_comparison.candidates_of(Rows([]), named)
+
+
+class TestLook:
+    """With the database left out."""
+
+    @pytest.fixture
+    def books(self, monkeypatch: pytest.MonkeyPatch) -> list[Candidate]:
+        """The candidates that the database has; the amount of the first is wrong itself."""
+        candidates = [candidate(1, 20000), candidate(2, 20000)]
+        wrong = [SimpleNamespace(company_id="c1", kind="amount_drift"), SimpleNamespace(company_id="c2", kind="payment_missing")]
+        monkeypatch.setattr(square_comparison, "transaction", lambda *_arguments, **_options: nullcontext())
+        monkeypatch.setattr(square_comparison, "candidates_of", lambda _connection, _terms: candidates)
+        monkeypatch.setattr(square_comparison, "present_of", lambda _connection: None)
+        monkeypatch.setattr(square_comparison, "examine", lambda _connection, _terms, _now, _companies: wrong)
+        return candidates
+
+    def look(self, base_url: str) -> Comparison:
+        return square_comparison.look(Server("127.0.0.1", 5432, "a", "b", 2), "", TERMS, {}, base_url, 60)
+
+    def test_what_may_be_set_is_what_is_right_itself(self, square: SquareControl, books: list[Candidate]) -> None:
+        assert len(books) == 2
+        assert [one.mend for one in self.look(square.base_url).differences] == ["recalculate", "approve"]
+
+    def test_without_candidates_nobody_is_asked(self, books: list[Candidate], monkeypatch: pytest.MonkeyPatch) -> None:
+        books.clear()
+        monkeypatch.setattr(square_account, "MISSING_SDK", "squareup is missing")
+        assert self.look("").told(10)["unknown"] is None
+
+    def test_a_missing_library_is_no_failure(self, books: list[Candidate], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(square_account, "MISSING_SDK", "squareup is missing for this Python")
+        assert (self.look("").unknown, len(books)) == ("squareup is missing for this Python", 2)
+
+    def test_an_address_that_tokens_may_not_go_to_is_refused_first(self, books: list[Candidate]) -> None:
+        books.clear()
+        with pytest.raises(IncidentError, match="without TLS"):
+            self.look("http://square.example.com")
