@@ -105,6 +105,30 @@ def test_a_price_that_somebody_changed_since_is_kept_and_named(sandbox: Sandbox,
         assert square.prices()[one] == (4, 7700)
 
 
+def test_an_amount_that_is_mended_is_taken_to_square_in_the_same_run(sandbox: Sandbox, square: SquareControl, player: Player) -> None:
+    """Square goes on with the old amount, which shows when the stored one is right; the undo takes both back."""
+    database = sandbox.env["POSTGRES_DB"]
+    with sandbox.fault("location_change_missed"):
+        back_at_square = "FROM drill_saved.subscriptions saved WHERE saved.id = s.id AND s.square_subscription_id IS NULL"
+        told = sandbox.psql(
+            f"UPDATE subscriptions s SET square_subscription_id = saved.square_subscription_id {back_at_square} "
+            "AND saved.square_subscription_id IS NOT NULL RETURNING s.id, s.square_subscription_id",
+            database,
+        )
+        subscription, identity = told.splitlines()[0].split("|")
+        amount = f"SELECT (monthly_amount * 100)::int FROM subscriptions WHERE id = '{subscription}'"
+        before, priced = sandbox.psql(amount, database), square.prices()[identity]
+        run = player.play(*APPROVED)
+        assert run.record.outcome == "resolved", run.output
+        assert run.record.events("plan") == ["recalculate_billing (safe)", "override_square_price (destructive)"]
+        after = sandbox.psql(amount, database)
+        assert after != before
+        assert square.prices()[identity] == (2, int(after))
+        assert "1 rows restored; 1 prices at Square put back" in undo(player, run.record.content["id"]).stdout
+        assert sandbox.psql(amount, database) == before
+        assert square.prices()[identity] == (3, priced[1])
+
+
 def test_without_square_the_rest_is_done(sandbox: Sandbox, square: SquareControl, player: Player) -> None:
     """Stopped: the amounts are mended all the same, and the account says that nobody asked Square."""
     container = sandbox.docker.containers.get(f"{sandbox.project}-square")
