@@ -65,10 +65,10 @@ class AtSquare(t.NamedTuple):
 
 
 class PlanPrice(t.NamedTuple):
-    """The price of a plan variation, in cents for each `cadence`; `cents` is None where it cannot be compared, and `why_not` says why."""
+    """The price of a plan variation, in cents for each `cadence`. Where it cannot be compared `why_not` says why, and there is no price."""
 
-    cents: int | None
-    currency: str | None
+    cents: int
+    currency: str
     cadence: str
     why_not: str
 
@@ -209,9 +209,9 @@ def _price_of(found: t.Any) -> PlanPrice:
     pricing = phases[-1].pricing
     cadence = str(phases[-1].cadence)
     if len(phases) > 1:
-        return PlanPrice(None, None, cadence, f"its plan has {len(phases)} phases, each with a price of its own")
+        return PlanPrice(0, "", cadence, f"its plan has {len(phases)} phases, each with a price of its own")
     if pricing is not None and pricing.type == "RELATIVE":
-        return PlanPrice(None, None, cadence, "its plan is priced by the items of the order (RELATIVE)")
+        return PlanPrice(0, "", cadence, "its plan is priced by the items of the order (RELATIVE)")
     # Plans from before plan variations have the price in the phase itself.
     money = phases[-1].recurring_price_money if pricing is None else pricing.price_money
     return PlanPrice(_whole(money.amount), str(money.currency), cadence, "")

@@ -172,7 +172,7 @@ class _Asking:
         if key not in self._prices:
             self._prices[key] = account.plan_price(found.plan_variation_id)
         price = self._prices[key]
-        currency = found.currency or price.currency or ""
+        currency = found.currency or price.currency
         why_not = price.why_not
         if not why_not and price.cadence != _MONTHLY:
             why_not = f"Square charges it {price.cadence}, and what is stored is for a month"
@@ -181,7 +181,7 @@ class _Asking:
         if why_not:
             return f"the charge cannot be compared: {why_not}"
         charged = price.cents if found.override_cents is None else found.override_cents
-        if charged is None or charged == candidate.stored_cents:
+        if charged == candidate.stored_cents:
             return None
         return Difference(candidate, found, charged, currency, APPROVE)
 

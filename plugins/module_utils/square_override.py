@@ -21,7 +21,7 @@ from .billing_guards import Guards, planned_of, refuse_too_much
 from .billing_terms import Terms, shown
 from .errors import IncidentError
 from .password_login import Server
-from .square_account import Accounts, AtSquare, SquareAccount, SquareConflict, SquareDown, SquareRefusal, base_url_of
+from .square_account import Accounts, AtSquare, SquareAccount, SquareDown, SquareRefusal, base_url_of
 from .square_comparison import Comparison, Difference, look
 from .square_credentials import KEY_VARIABLE, StoredCredentials
 
@@ -147,62 +147,58 @@ def _set_all(books: Books, run: Run, wanted: Sequence[Difference]) -> tuple[list
                 continue
             token = credentials.read(one.candidate.stored_token)
             account = accounts.account(token, base_url_of(run.setting, one.candidate.test_mode))
-            try:
-                written = _set(books, run, one, account)
-                changes.append(told_change(one, written.version))
-            except SquareDown as error:
-                down = str(error)
-                left.append(Left(one, down))
-            except SquareRefusal as error:
-                left.append(Left(one, str(error)))
+            outcome = _set(books, run, one, account)
+            if outcome.written:
+                changes.append(told_change(one, outcome.written.version))
+            else:
+                left.append(Left(one, outcome.reason))
+                down = outcome.reason if outcome.is_down else ""
     return changes, left
 
 
 class Outcome(t.NamedTuple):
-    """What came of one call: the state to keep, the subscription where the price is set now, else the refusal."""
+    """What came of one price: the state to keep, and the subscription where it is set now, else why not and whether Square is down."""
 
     state: str
     written: AtSquare | None
-    refusal: IncidentError | None
+    reason: str = ""
+    is_down: bool = False
 
 
-def _set(books: Books, run: Run, change: Difference, account: SquareAccount) -> AtSquare:
-    """Set one price. Raises SquareRefusal where it stays as it is, and SquareDown where nobody knows."""
+def _set(books: Books, run: Run, change: Difference, account: SquareAccount) -> Outcome:
+    """Set one price: keep what is about to be set, call Square, keep what came of it."""
     before, wanted = change.at_square, change.candidate.stored_cents
     with books.writing(run) as connection:
         row_change.take_lock(connection, run.incident)
         square_price.make_table(connection)
         if _stored_now(connection, change.candidate.subscription_id) != wanted:
-            raise SquareConflict("the stored amount has changed meanwhile; run again")
+            return Outcome(square_price.REFUSED, None, "the stored amount has changed meanwhile; run again")
         images = (change.currency, before.override_cents, before.version, wanted)
         entry = square_price.intend(
             connection, (run.incident, change.company_id, change.candidate.subscription_id, before.identity, *images)
         )
     outcome = _attempt(account, before, wanted, change.currency)
     with books.writing(run) as connection:
-        reason = None if outcome.refusal is None else str(outcome.refusal)
-        square_price.settle(connection, entry, outcome.state, outcome.written and outcome.written.version, reason)
-    if outcome.written is None:
-        raise outcome.refusal or SquareConflict("the price was not set")
-    return outcome.written
+        square_price.settle(connection, entry, outcome.state, outcome.written and outcome.written.version, outcome.reason or None)
+    return outcome
 
 
 def _attempt(account: SquareAccount, before: AtSquare, cents: int, currency: str) -> Outcome:
     """Call Square once; where the answer is lost, look whether the price is set."""
     try:
-        return Outcome(square_price.DONE, account.override_price(before.identity, cents, currency, before.version), None)
+        return Outcome(square_price.DONE, account.override_price(before.identity, cents, currency, before.version))
     except SquareRefusal as error:
-        return Outcome(square_price.REFUSED, None, error)
+        return Outcome(square_price.REFUSED, None, str(error))
     except SquareDown as error:
-        lost = error
+        lost = Outcome(square_price.UNKNOWN, None, str(error), is_down=True)
     try:
         found = account.subscription(before.identity)
     except (SquareDown, SquareRefusal):
-        return Outcome(square_price.UNKNOWN, None, lost)
+        return lost
     if found.version != before.version and found.override_cents == cents:
-        return Outcome(square_price.DONE, found, None)
+        return Outcome(square_price.DONE, found)
     # What was sent may still be on its way.
-    return Outcome(square_price.UNKNOWN, None, lost)
+    return lost
 
 
 def _stored_now(connection: t.Any, subscription: str) -> int | None:

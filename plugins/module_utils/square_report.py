@@ -82,14 +82,14 @@ def seen(observations: Mapping[str, t.Any]) -> list[str]:
     """What was seen of Square, for the line of the account; nothing where no company has a subscription there."""
     square = _of(observations)
     unknown = (observations.get("unknown") or {}).get("square")
-    if unknown:
-        return [f"Square: {unknown}"]
-    if not square.get("subscriptions"):
-        return []
-    wrong = sum(total["count"] for total in square["totals"].values())
-    rest = f", {square['unreadable_count']} not compared" if square["unreadable_count"] else ""
-    return [
-        f"Square charges {square['compared']} of {square['subscriptions']} companies"
-        + (f", {wrong} otherwise" if wrong else " right")
-        + rest
-    ]
+    told = [f"Square: {unknown}"] if unknown else []
+    if square.get("compared"):
+        wrong = sum(total["count"] for total in square["totals"].values())
+        line = f"Square charges {square['compared']} of {square['subscriptions']} companies" + (
+            f", {wrong} otherwise" if wrong else " right"
+        )
+        if square["unreadable_count"]:
+            first = square["unreadable"][0]
+            line += f", {square['unreadable_count']} not compared ({first['company']}: {first['reason']})"
+        told.append(line)
+    return told

@@ -64,7 +64,7 @@ def test_a_conflict_is_refused_and_nothing_is_overwritten(square: SquareControl,
     square.set_price("sub-1", 9900)
     outcome = attempt(account, before)
     assert (outcome.state, outcome.written) == (square_price.REFUSED, None)
-    assert "409 CONFLICT" in str(outcome.refusal)
+    assert "409 CONFLICT" in outcome.reason
     assert square.prices()["sub-1"] == (2, 9900)
 
 
@@ -84,7 +84,7 @@ def test_where_square_is_gone_nobody_knows(square: SquareControl, account: Squar
     square.fault("square_down", times=1)
     outcome = attempt(account, before)
     assert (outcome.state, outcome.written) == (square_price.UNKNOWN, None)
-    assert "503" in str(outcome.refusal)
+    assert "503" in outcome.reason
 
 
 def price(state: str = square_price.DONE, before_cents: int | None = 20000, after_version: int | None = 4) -> Price:

@@ -27,6 +27,7 @@ SQUARE: dict[str, t.Any] = {
     "differences": [ONE, {**ONE, "mend": "recalculate"}],
     "totals": {"approve": {"count": 1}, "recalculate": {"count": 1}},
     "unreadable_count": 1,
+    "unreadable": [{"company": "Oak", "reason": "no token"}],
 }
 CHANGE = {**ONE, "before": {"charged": "200.00"}, "after": {"charged": "150.00"}}
 
@@ -67,8 +68,12 @@ def test_what_was_set_and_what_was_left() -> None:
     [
         ({}, []),
         ({"billing": {"square": {"subscriptions": 0}}}, []),
-        ({**observed(), "unknown": {"square": "nobody answers"}}, ["Square: nobody answers"]),
-        (observed(), ["Square charges 2 of 3 companies, 2 otherwise, 1 not compared"]),
+        ({**observed(compared=0), "unknown": {"square": "nobody answers"}}, ["Square: nobody answers"]),
+        (
+            {**observed(totals={}, unreadable_count=0), "unknown": {"square": "1 of 3 not"}},
+            ["Square: 1 of 3 not", "Square charges 2 of 3 companies right"],
+        ),
+        (observed(), ["Square charges 2 of 3 companies, 2 otherwise, 1 not compared (Oak: no token)"]),
         (observed(totals={}, unreadable_count=0, compared=3), ["Square charges 3 of 3 companies right"]),
     ],
 )
