@@ -36,6 +36,8 @@ ANSWER_SECONDS = 5.0
 
 _ASKED_ONCE: t.Any = {"max_retries": 0}
 _CODE = re.compile(r"[A-Z0-9_]{3,60}")
+# As Square writes ids. One with a slash or dots would lead the request, and the token, to another address.
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_:=-]{0,254}")
 _CONFLICT_CODES = ("CONFLICT", "VERSION_MISMATCH")
 
 Answer = t.TypeVar("Answer")
@@ -47,6 +49,10 @@ class SquareRefusal(IncidentError):
 
 class SquareConflict(SquareRefusal):
     """Somebody has changed the subscription since its version was read."""
+
+
+class SquareUnclear(SquareRefusal):
+    """Square answers in a form that is not its API's; after a change nobody knows whether it was made."""
 
 
 class SquareDown(IncidentError):
@@ -110,31 +116,35 @@ class SquareAccount:
     def subscription(self, identity: str) -> AtSquare:
         """A subscription as it is now."""
         return self._asked(
-            f"the subscription {identity}",
+            "subscription",
+            identity,
             lambda: _subscription_of(self._square.subscriptions.get(identity, request_options=_ASKED_ONCE).subscription),
         )
 
     def plan_price(self, identity: str) -> PlanPrice:
         """The price of a plan variation."""
         return self._asked(
-            f"the plan variation {identity}",
-            lambda: _price_of(self._square.catalog.object.get(identity, request_options=_ASKED_ONCE).object),
+            "plan variation", identity, lambda: _price_of(self._square.catalog.object.get(identity, request_options=_ASKED_ONCE).object)
         )
 
     def override_price(self, identity: str, cents: int | None, currency: str | None, version: int) -> AtSquare:
         """Set the price of a subscription, or with None leave it to the plan again. Raises SquareConflict when the version is another now.
 
-        After SquareDown it is not known whether the price was set.
+        After SquareDown and SquareUnclear it is not known whether the price was set.
         """
         wanted: t.Any = {"version": version, "price_override_money": None if cents is None else {"amount": cents, "currency": currency}}
         return self._asked(
-            f"the subscription {identity}",
+            "subscription",
+            identity,
             lambda: _subscription_of(
                 self._square.subscriptions.update(identity, subscription=wanted, request_options=_ASKED_ONCE).subscription
             ),
         )
 
-    def _asked(self, what: str, question: Callable[[], Answer]) -> Answer:
+    def _asked(self, kind: str, identity: str, question: Callable[[], Answer]) -> Answer:
+        if not _ID.fullmatch(identity):
+            raise SquareRefusal(f"`{identity[:40]}` is no id of a {kind} at Square; correct it in the application")
+        what = f"the {kind} {identity}"
         try:
             return question()
         except ApiError as error:
@@ -146,7 +156,7 @@ class SquareAccount:
                 f"Square does not answer at {self._base_url} ({type(error).__name__}); correct square_base_url, or run again when it does"
             ) from None
         except (AttributeError, IndexError, TypeError, ValueError):
-            raise SquareRefusal(f"Square's answer about {what} has not the form of its API; look at it in Square's dashboard") from None
+            raise _unclear(what) from None
 
 
 class Accounts:
@@ -169,12 +179,18 @@ class Accounts:
         return SquareAccount(token, base_url, self._transports[base_url])
 
 
+def _unclear(what: str) -> SquareUnclear:
+    return SquareUnclear(f"Square's answer about {what} has not the form of its API; look at it in Square's dashboard")
+
+
 def _refusal(error: t.Any, what: str, base_url: str) -> IncidentError:
     """The sentence for an answer other than 2xx, by its status and its first code."""
     status = error.status_code or 0
     found = error.errors[0].code if error.errors else ""
     code = f" {found}" if isinstance(found, str) and _CODE.fullmatch(found) else ""
     told = f"({status}{code})"
+    if status < 300:
+        return _unclear(what)
     if status == 409 or found in _CONFLICT_CODES:
         return SquareConflict(f"somebody has changed {what} at Square meanwhile {told}; run again")
     if status == 401:
@@ -185,7 +201,7 @@ def _refusal(error: t.Any, what: str, base_url: str) -> IncidentError:
         return SquareRefusal(f"Square does not know {what} under this access token {told}; correct it in the application")
     if status == 429:
         return SquareDown(f"Square limits the rate {told}; run again later")
-    if status >= 500:
+    if status == 408 or status >= 500:
         return SquareDown(f"Square at {base_url} has a failure of its own {told}; run again when it is well")
     return SquareRefusal(f"Square refuses what was asked about {what} {told}; look at it in Square's dashboard")
 

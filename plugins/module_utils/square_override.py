@@ -21,7 +21,7 @@ from .billing_guards import Guards, planned_of, refuse_too_much
 from .billing_terms import Terms, shown
 from .errors import IncidentError
 from .password_login import Server
-from .square_account import Accounts, AtSquare, SquareAccount, SquareDown, SquareRefusal, base_url_of
+from .square_account import Accounts, AtSquare, SquareAccount, SquareDown, SquareRefusal, SquareUnclear, base_url_of
 from .square_comparison import Comparison, Difference, look
 from .square_credentials import KEY_VARIABLE, StoredCredentials
 
@@ -187,10 +187,10 @@ def _attempt(account: SquareAccount, before: AtSquare, cents: int, currency: str
     """Call Square once; where the answer is lost, look whether the price is set."""
     try:
         return Outcome(square_price.DONE, account.override_price(before.identity, cents, currency, before.version))
+    except (SquareDown, SquareUnclear) as error:
+        lost = Outcome(square_price.UNKNOWN, None, str(error), is_down=isinstance(error, SquareDown))
     except SquareRefusal as error:
         return Outcome(square_price.REFUSED, None, str(error))
-    except SquareDown as error:
-        lost = Outcome(square_price.UNKNOWN, None, str(error), is_down=True)
     try:
         found = account.subscription(before.identity)
     except (SquareDown, SquareRefusal):

@@ -28,7 +28,7 @@ def fingerprint(token: str) -> str:
 
 
 class Subscriptions:
-    """The subscriptions as they were told and as they are now; the caller holds a lock."""
+    """The subscriptions as they were told and as they are now; the caller holds a lock, and gets copies, which need none."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -55,7 +55,7 @@ class Subscriptions:
     def told(self) -> dict[str, Any]:
         """All of them as they are, without the fingerprints of tokens."""
         kept = ("subscription", "plan_variation")
-        return {"subscriptions": [{name: entry[name] for name in kept} for entry in self._now.values()]}
+        return {"subscriptions": [{name: copy.deepcopy(entry[name]) for name in kept} for entry in self._now.values()]}
 
     def change(self, identity: str, values: dict[str, Any]) -> dict[str, Any]:
         """Do what somebody in Square's dashboard does: no token and no version is asked for, and the version grows."""
@@ -67,7 +67,7 @@ class Subscriptions:
 
     def get(self, identity: str, token: str) -> dict[str, Any]:
         """GET /v2/subscriptions/ID."""
-        return {"subscription": self._own(identity, token)["subscription"]}
+        return {"subscription": copy.deepcopy(self._own(identity, token)["subscription"])}
 
     def search(self, request: dict[str, Any], token: str) -> dict[str, Any]:
         """POST /v2/subscriptions/search, filtered by customer and location."""
@@ -77,7 +77,7 @@ class Subscriptions:
         if not isinstance(limit, int) or not 1 <= limit <= PAGE or not str(cursor).isdecimal():
             raise Answer(400, "INVALID_VALUE", "Not a page of this simulator's.", "limit")
         found = [
-            entry["subscription"]
+            copy.deepcopy(entry["subscription"])
             for entry in self._now.values()
             if entry["token_sha256"] == fingerprint(token) and all(entry["subscription"][field] in wanted[f"{field}s"] for field in filters)
         ]
@@ -91,7 +91,7 @@ class Subscriptions:
         """GET /v2/catalog/object/ID."""
         for entry in self._now.values():
             if entry["plan_variation"]["id"] == identity and entry["token_sha256"] == fingerprint(token):
-                return {"object": entry["plan_variation"]}
+                return {"object": copy.deepcopy(entry["plan_variation"])}
         raise Answer(404, "NOT_FOUND", f"Catalog object with ID `{identity}` not found.")
 
     def update(self, identity: str, request: dict[str, Any], token: str) -> dict[str, Any]:
@@ -127,7 +127,7 @@ class Subscriptions:
             del subscription[name]
         subscription["version"] += 1
         self._keep()
-        return subscription
+        return copy.deepcopy(subscription)
 
     def _keep(self) -> None:
         half = self._file.with_suffix(".half")

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 
 import pytest
 from square import Square
+from square.core.api_error import ApiError
 from square.types.get_catalog_object_response import GetCatalogObjectResponse
 from square.types.get_subscription_response import GetSubscriptionResponse
 from square.types.search_subscriptions_response import SearchSubscriptionsResponse
@@ -26,6 +27,7 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils.squ
     SquareConflict,
     SquareDown,
     SquareRefusal,
+    SquareUnclear,
 )
 
 
@@ -120,8 +122,24 @@ def test_nobody_listens(accounts: Accounts) -> None:
 
 def test_an_answer_of_another_form_is_told(square: SquareControl, account: SquareAccount) -> None:
     square.change("sub-1", subscription={"plan_variation_id": None})
-    with pytest.raises(SquareRefusal, match="has not the form of its API"):
+    with pytest.raises(SquareUnclear, match="has not the form of its API"):
         account.subscription("sub-1")
+
+
+@pytest.mark.parametrize("identity", ["../payments", "a/b", "", "..", "a?b", "x" * 256])
+def test_an_id_that_would_lead_elsewhere_is_not_asked_for(square: SquareControl, account: SquareAccount, identity: str) -> None:
+    with pytest.raises(SquareRefusal, match="is no id of a subscription at Square"):
+        account.subscription(identity)
+    assert square.calls() == []
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [(200, "<html>", SquareUnclear), (408, {}, SquareDown), (418, {}, SquareRefusal), (500, None, SquareDown)],
+)
+def test_statuses_without_a_code(status: int, body: object, error: type[IncidentError]) -> None:
+    found = square_account._refusal(ApiError(status_code=status, body=body), "the subscription s", "https://square.example.com")
+    assert type(found) is error
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,12 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils.bil
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.billing_terms import Terms
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.password_login import Server
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.square_account import Accounts, AtSquare, SquareAccount
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.square_account import (
+    Accounts,
+    AtSquare,
+    SquareAccount,
+    SquareUnclear,
+)
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.square_comparison import (
     Candidate,
     Comparison,
@@ -85,6 +90,16 @@ def test_where_square_is_gone_nobody_knows(square: SquareControl, account: Squar
     outcome = attempt(account, before)
     assert (outcome.state, outcome.written) == (square_price.UNKNOWN, None)
     assert "503" in outcome.reason
+
+
+def test_an_answer_of_another_form_leaves_it_open(account: SquareAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = account.subscription("sub-1")
+
+    def unclear(*_arguments: t.Any) -> None:
+        raise SquareUnclear("not the form of its API")
+
+    monkeypatch.setattr(account, "override_price", unclear)
+    assert attempt(account, before) == square_override.Outcome(square_price.UNKNOWN, None, "not the form of its API", is_down=False)
 
 
 def price(state: str = square_price.DONE, before_cents: int | None = 20000, after_version: int | None = 4) -> Price:
