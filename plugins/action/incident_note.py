@@ -11,8 +11,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.diagnosis import plain
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import Record, redacted
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.report import as_csv
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import Record
 
 
 class ActionModule(ActionBase):
@@ -37,10 +36,7 @@ class ActionModule(ActionBase):
         try:
             record = Record.current(task_vars)
             kept = record.keep_evidence(options["evidence"]) if options["evidence"] else []
-            for table in options["tables"]:
-                names = record.keep_evidence({f"{table['name']}.csv": as_csv(table)})
-                record.content["tables"].append(redacted({**table, "file": names[0]}))
-                kept += names
+            kept += record.keep_tables(options["tables"])
             if options["change"]:
                 record.begin_change(options["change"])
             entry = record.event(options["event"], options["text"])

@@ -17,7 +17,6 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., t.Any]]:
         """Return the filters by name."""
         return {
-            "square_differences": square_report.differences,
             "square_summary": square_report.summary,
             "square_tables": square_report.tables,
         }

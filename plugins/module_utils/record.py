@@ -22,6 +22,7 @@ from pathlib import Path
 
 from .errors import IncidentError
 from .redaction import MASK, is_secret_name, redact
+from .report import as_csv
 
 Mapping = dict[str, t.Any]
 
@@ -213,6 +214,15 @@ class Record:
         # Data is redacted before it is written: masking inside of JSON's text could break it.
         write_private(path, redact(content) if isinstance(content, str) else json.dumps(redacted(content), indent=2) + "\n")
         return path.name
+
+    def keep_tables(self, tables: Sequence[Mapping]) -> list[str]:
+        """Take tables into the report, and all their rows into the evidence: the names of the files."""
+        kept = []
+        for table in tables:
+            name = self.keep_evidence({f"{table['name']}.csv": as_csv(table)})[0]
+            self.content["tables"].append(redacted({**table, "file": name}))
+            kept.append(name)
+        return kept
 
     def keep_all(self, evidence: Mapping, services: Sequence[str]) -> tuple[list[str], Mapping]:
         """Write the evidence of some services and say so in the timeline: the names of the files, and the entry."""
