@@ -17,6 +17,8 @@ from .errors import IncidentError
 
 # How many rows come from the server at once.
 _ROWS = 2000
+# Up to so many companies all rows come at once.
+_AT_ONCE = 10000
 
 
 class Survey(t.NamedTuple):
@@ -33,11 +35,21 @@ def survey(connection: t.Any, terms: Terms, now: datetime) -> Survey:
     """One pass over all companies, or the ones that were named. Raises IncidentError for a company that is not there."""
     named = terms.company_ids
     with connection.cursor() as cursor:
+        # Where a table is read by several processes at once, the two halves are not taken at the same time.
+        cursor.execute("SET LOCAL min_parallel_table_scan_size = '4TB'")
         cursor.execute(
             billing_query.survey(terms, now) if named is None else billing_query.counts(terms),
             billing_query.parameters(terms, now, named or ()),
         )
-        found = Survey(*cursor.fetchone())
+        parts = [Survey(*row) for row in cursor]
+        cursor.execute("SET LOCAL min_parallel_table_scan_size TO DEFAULT")
+    found = Survey(
+        sum(part.companies for part in parts),
+        sum(part.subscriptions for part in parts),
+        sum(part.locations for part in parts),
+        any(part.has_locations for part in parts),
+        [company for part in parts for company in part.suspicious],
+    )
     unknown = sorted(set(named or ()) - set(found.suspicious))
     if unknown:
         raise IncidentError(f"there is no company {', '.join(unknown[:5])}; correct company_ids, or login_db")
@@ -45,10 +57,11 @@ def survey(connection: t.Any, terms: Terms, now: datetime) -> Survey:
 
 
 def examine(connection: t.Any, terms: Terms, now: datetime, companies: Sequence[str]) -> Iterator[Discrepancy]:
-    """What is wrong with these companies, in the order of their names, through a cursor on the server."""
+    """What is wrong with these companies, in the order of their names; no more of it is in memory than that of `_AT_ONCE` companies."""
     if not companies:
         return
-    with connection.cursor(name="circuit_sage_billing") as cursor:
+    # With a cursor of its own a statement is not shared by several processes of the server.
+    with connection.cursor(name="circuit_sage_billing" if len(companies) > _AT_ONCE else None) as cursor:
         cursor.itersize = _ROWS
         cursor.execute(billing_query.EXAMINATION, billing_query.parameters(terms, now, companies))
         for row in cursor:

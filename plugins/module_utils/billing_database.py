@@ -95,7 +95,9 @@ def transaction(server: Server, password: str, *, read_only: bool, statement_tim
             with connection.cursor() as cursor:
                 # The statements say themselves in which order to join; planning and compiling them would take longer than it saves.
                 cursor.execute("SET LOCAL jit = off; SET LOCAL join_collapse_limit = 1; SET LOCAL from_collapse_limit = 1")
-                cursor.execute("SET LOCAL enable_mergejoin = off; SET LOCAL work_mem = %s", (WORK_MEMORY,))
+                # A hash that processes share is in /dev/shm, of which a container has 64 MB.
+                cursor.execute("SET LOCAL enable_mergejoin = off; SET LOCAL enable_parallel_hash = off")
+                cursor.execute("SET LOCAL work_mem = %s", (WORK_MEMORY,))
                 cursor.execute("SET LOCAL statement_timeout = %s", (f"{statement_timeout}s",))
                 cursor.execute("SET LOCAL lock_timeout = %s", (f"{lock_timeout}s",))
             refuse_missing_tables(connection, server)

@@ -3,14 +3,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The SQL of a billing audit: one pass over all companies that names the suspicious ones, and a look at these that says what is wrong.
 
-The pass never misses a company with something wrong, and may name one with nothing wrong. It reads each table once. The look is exact; only
-what is wrong leaves the server. Both take the parameters of `parameters`.
+The pass never misses a company with something wrong, and may name one with nothing wrong. It is made of two halves of the companies, which
+two processes of the server can take at the same time. The look is exact; only what is wrong leaves the server. Both take the parameters
+of `parameters`.
 """
 
 from __future__ import annotations
 
 import typing as t
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from .billing_terms import FIRST_YEAR as _FIRST_YEAR
 from .billing_terms import Terms, period_of
@@ -30,10 +31,17 @@ def parameters(terms: Terms, now: datetime, companies: t.Sequence[str] = ()) -> 
         "as_of": as_of,
         "reference": as_of if terms.as_of else "infinity",
         "period_start": period_of(as_of)[0],
+        "due_day": last_due_day(as_of),
         "price": terms.price,
         "first_free": terms.first_location_free,
         "companies": list(companies),
     }
+
+
+def last_due_day(as_of: datetime) -> int:
+    """The last day of the period whose billing moment is past at that time; 0 before the first one."""
+    since = as_of - period_of(as_of)[0] - timedelta(hours=_RUN_HOUR)
+    return max(-(-since // timedelta(days=1)), 0)
 
 
 def _there(table: str, present: bool) -> str:
@@ -43,57 +51,55 @@ def _there(table: str, present: bool) -> str:
     return f"({table}.created_at <= %(reference)s AND ({table}.deleted_at IS NULL OR {table}.deleted_at > %(reference)s))"
 
 
-def survey(terms: Terms, now: datetime) -> str:
-    """One row: how many companies, counting subscriptions and locations there are, whether any location is, and who is suspicious.
-
-    The billed months of a subscription are the bits of one value, so that its payments are grouped once.
-    """
-    live, alive = _there("l", terms.as_of is None), _there("c", terms.as_of is None)
-    as_of = terms.as_of or now
-    months = (as_of.year - _FIRST_YEAR) * 12 + as_of.month
-    return f"""
-WITH tally AS (
+# The ids of companies are random, so that this halves them.
+_MIDDLE = "'80000000-0000-0000-0000-000000000000'"
+_HALVES = (f"< {_MIDDLE}", f">= {_MIDDLE}")
+# Each subscription with what its payments say; its billed months are the bits of one value. `odd`: two payments of a month, or one that
+# cannot be right. `gaps`: the billing day never comes, or a month from the first one to the last that is due has no payment. Where the
+# current month is not due yet, a payment that it has already does not stand in for another.
+_CONTRACT = f"""
+  SELECT s.id, s.company_id, s.monthly_amount, {_COUNTING} AS counting,
+    min(p.created_at) FILTER (WHERE {_JUDGED}) AS made,
+    count(p.id) > bit_count(bit_or(m.bit)) OR bool_or(CASE WHEN m.number IS NULL THEN p.id IS NOT NULL
+      WHEN p.status = 'pending' THEN p.amount <> p.location_count * %(price)s OR ({_COUNTING} AND p.amount <> s.monthly_amount)
+      WHEN p.status = 'succeeded' THEN p.billing_period_start >= %(period_start)s AND {_COUNTING} AND p.amount <> s.monthly_amount
+      ELSE false END) AS odd,
+    s.billing_day NOT BETWEEN 1 AND 28 OR (s.status = 'active' AND CASE WHEN min(m.number) IS NULL THEN s.created_at < %(as_of)s
+      WHEN s.billing_day <= %(due_day)s THEN bit_count(bit_or(m.bit)) <= {{months}} - min(m.number)
+      ELSE bit_count(bit_or(m.bit)) - get_bit(bit_or(m.bit), {{months}} - 1) < {{months}} - min(m.number) END) AS gaps
+  FROM subscriptions s LEFT JOIN subscription_payments p ON p.subscription_id = s.id LEFT JOIN (
+    SELECT start, number::int, set_bit(0::bit({{months}}), number::int - 1, 1) AS bit
+    FROM generate_series(timestamptz '{_FIRST_YEAR}-01-01 00:00:00+00', %(period_start)s, interval '1 month')
+      WITH ORDINALITY AS m (start, number)
+  ) m ON m.start = p.billing_period_start
+  WHERE s.company_id {{half}} GROUP BY s.id"""  # noqa: S608 # only text of this file goes in; values are parameters
+# Each company with what its locations say. Deleted ones count for the last event.
+_TALLY = """
   SELECT l.company_id, count(*) FILTER (WHERE {live}) AS locations,
     count(*) FILTER (WHERE {live} AND NOT l.is_free) AS unflagged,
     min(l.created_at) FILTER (WHERE {live} AND l.is_free) AS first_flagged,
     min(l.created_at) FILTER (WHERE {live} AND NOT l.is_free) AS first_unflagged,
-    max(l.created_at) AS last_created, max(l.deleted_at) AS last_deleted
-  FROM locations l GROUP BY l.company_id
-), month AS MATERIALIZED (
-  SELECT start, number::int, set_bit(0::bit({months}), number::int - 1, 1) AS bit
-  FROM generate_series(timestamptz '{_FIRST_YEAR}-01-01 00:00:00+00', %(period_start)s, interval '1 month')
-    WITH ORDINALITY AS m (start, number)
-), due_until AS MATERIALIZED (
-  SELECT day, {months} - (%(as_of)s <= %(period_start)s + make_interval(days => day - 1, hours => {_RUN_HOUR}))::int AS number
-  FROM generate_series(1, 28) AS day
-), series AS (
-  SELECT p.subscription_id, count(*) AS payments, bit_or(m.bit) AS billed, min(m.number) AS first,
-    bool_or(m.number IS NULL OR (p.status = 'pending' AND p.amount <> p.location_count * %(price)s)) AS odd,
-    min(p.amount) FILTER (WHERE {_JUDGED}) AS least, max(p.amount) FILTER (WHERE {_JUDGED}) AS most,
-    min(p.created_at) FILTER (WHERE {_JUDGED}) AS made
-  FROM subscription_payments p LEFT JOIN month m ON m.start = p.billing_period_start GROUP BY p.subscription_id
-), seen AS (
-  SELECT c.id, {alive} AS alive, {_COUNTING} AS counting, k.locations,
-    r.odd OR r.payments > bit_count(r.billed)
-    OR CASE WHEN NOT {alive} THEN {_COUNTING}
-      WHEN s.id IS NULL THEN k.unflagged > 0
-      WHEN NOT {_COUNTING} THEN false
-      ELSE s.monthly_amount <> b.billable * %(price)s OR r.least <> s.monthly_amount OR r.most <> s.monthly_amount
-        OR s.billing_day NOT BETWEEN 1 AND 28 OR k.first_flagged = k.first_unflagged
-        OR greatest(k.last_created, k.last_deleted) > least(r.made, %(as_of)s)
-        OR (s.status = 'active' AND CASE WHEN r.first IS NULL THEN s.created_at < %(as_of)s
-          ELSE bit_count(r.billed) <> u.number - r.first + 1 END)
-      END AS suspicious
-  FROM companies c LEFT JOIN subscriptions s ON s.company_id = c.id LEFT JOIN tally k ON k.company_id = c.id
-  LEFT JOIN series r ON r.subscription_id = s.id LEFT JOIN due_until u ON u.day = s.billing_day
-  CROSS JOIN LATERAL (
-    SELECT coalesce(k.unflagged, 0) - coalesce(
-      %(first_free)s AND k.unflagged > 0 AND (k.first_flagged IS NULL OR k.first_unflagged < k.first_flagged), false)::int AS billable
-  ) b
-)
-SELECT count(*) FILTER (WHERE alive), count(*) FILTER (WHERE counting), coalesce(sum(locations), 0)::bigint, EXISTS (SELECT FROM locations),
-  coalesce(array_agg(id::text) FILTER (WHERE suspicious), '{{}}') FROM seen
-"""  # noqa: S608 # only text of this file goes in; values are parameters
+    max(greatest(l.created_at, l.deleted_at)) AS last_event
+  FROM locations l WHERE l.company_id {half} GROUP BY l.company_id"""
+_HALF = f"""
+SELECT count(*) FILTER (WHERE {{alive}}), count(*) FILTER (WHERE s.counting), coalesce(sum(k.locations), 0)::bigint,
+  count(k.company_id) > 0,
+  coalesce(array_agg(c.id::text) FILTER (WHERE s.odd OR CASE WHEN NOT {{alive}} THEN s.counting
+    WHEN s.id IS NULL THEN k.unflagged > 0
+    WHEN s.counting THEN s.gaps OR k.first_flagged = k.first_unflagged OR k.last_event > least(s.made, %(as_of)s)
+      OR s.monthly_amount <> %(price)s * (coalesce(k.unflagged, 0) - coalesce(
+        %(first_free)s AND k.unflagged > 0 AND (k.first_flagged IS NULL OR k.first_unflagged < k.first_flagged), false)::int)
+    END), '{{{{}}}}')
+FROM companies c LEFT JOIN ({_CONTRACT}) s ON s.company_id = c.id LEFT JOIN ({_TALLY}) k ON k.company_id = c.id WHERE c.id {{half}}
+"""  # noqa: S608
+
+
+def survey(terms: Terms, now: datetime) -> str:
+    """A row for each half: how many companies, counting subscriptions and locations, whether any location is there, who is suspicious."""
+    live, alive = _there("l", terms.as_of is None), _there("c", terms.as_of is None)
+    as_of = terms.as_of or now
+    months = (as_of.year - _FIRST_YEAR) * 12 + as_of.month
+    return " UNION ALL ".join(_HALF.format(live=live, alive=alive, months=months, half=half) for half in _HALVES)
 
 
 def counts(terms: Terms) -> str:
@@ -158,7 +164,7 @@ payment AS MATERIALIZED (
   SELECT p.id, p.subscription_id, p.billing_period_start, date_trunc('month', p.billing_period_start) AS month, p.amount,
     p.location_count, p.failure_reason, p.created_at, p.updated_at, p.status IN ('pending', 'succeeded') AS open,
     p.status = 'succeeded' OR coalesce(p.square_payment_id, '') <> '' AS paid
-  FROM subscription_payments p JOIN firm f ON f.subscription_id = p.subscription_id
+  FROM subscription_payments p WHERE p.subscription_id IN (SELECT f.subscription_id FROM firm f)
 ), ranked AS MATERIALIZED (
   SELECT p.*, row_number() OVER w AS position, first_value(p.id) OVER w AS survivor, {_BILLED_AT} AS billed_at,
     f.company_id, f.company, f.counting AND f.alive AS billed, f.billable, f.due, f.freed

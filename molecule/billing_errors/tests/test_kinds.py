@@ -146,6 +146,16 @@ def test_an_interrupted_run_is_resumed(books: Books) -> None:
     assert {one[0] for one in books.found()} == {"payment_missing"}
 
 
+def test_a_payment_made_in_advance_fills_no_gap(books: Books) -> None:
+    """Before the billing moment the current month has its payment already, and an earlier one has none."""
+    books.ask(
+        f"DELETE FROM subscription_payments WHERE subscription_id = '{subscription(1)}' "
+        f"AND billing_period_start = {THIS_MONTH} - interval '2 months'"
+    )
+    first_second = books.ask(f"SELECT to_char({THIS_MONTH} AT TIME ZONE 'UTC', 'YYYY-MM-DD')")[0][0]
+    assert ("payment_missing", "create", 15000) in books.found(as_of=first_second)
+
+
 def test_the_reason_names_the_locations(books: Books) -> None:
     """Five of them, and how many more."""
     books.ask(f"INSERT INTO locations (company_id, name) SELECT '{company(1)}', 'New ' || n FROM generate_series(1, 7) n")
