@@ -150,8 +150,8 @@ place AS MATERIALIZED (
     s.id AS subscription_id, s.status, s.monthly_amount AS stored, s.billing_day, s.created_at, s.updated_at,
     coalesce(s.autopay_enabled AND s.square_subscription_id <> '', false) AS by_square, coalesce({_COUNTING}, false) AS counting,
     CASE WHEN %(first_free)s THEN l.name END AS freed, d.billable, d.billable * %(price)s AS due
-  FROM companies c LEFT JOIN subscriptions s ON s.company_id = c.id LEFT JOIN present n ON n.company_id = c.id
-  LEFT JOIN place l ON l.company_id = c.id AND l.rank = n.first_unflagged
+  FROM companies c LEFT JOIN subscriptions s ON s.company_id = c.id AND s.company_id = ANY(%(companies)s::uuid[])
+  LEFT JOIN present n ON n.company_id = c.id LEFT JOIN place l ON l.company_id = c.id AND l.rank = n.first_unflagged
   CROSS JOIN LATERAL (SELECT coalesce(n.unflagged, 0) - (%(first_free)s AND n.first_unflagged IS NOT NULL)::int AS billable) d
   WHERE c.id = ANY(%(companies)s::uuid[])
 ), drifted AS MATERIALIZED (

@@ -53,14 +53,14 @@ ON CONFLICT (id) DO NOTHING
 RETURNING t.id, NULL::jsonb AS before, to_jsonb(t) AS after
 """
 _LATEST = """
-SELECT extract(epoch FROM clock_timestamp() - max(p.created_at)) FROM subscription_payments p
-WHERE p.billing_period_start >= date_trunc('month', now()) AND p.created_at > clock_timestamp() - make_interval(secs => %s)
+SELECT extract(epoch FROM statement_timestamp() - max(p.created_at)) FROM subscription_payments p
+WHERE p.billing_period_start >= date_trunc('month', now()) AND p.created_at > statement_timestamp() - make_interval(secs => %s)
 """
 _NOT_OURS = "AND NOT EXISTS (SELECT FROM circuit_sage_ops.row_change c WHERE c.row_id = p.id AND c.action = 'insert')"
 
 
 # Whoever only refers to a row, as a new payment does to its subscription, need not wait.
-_LOCK_SUBSCRIPTIONS = "SELECT id::text FROM subscriptions WHERE company_id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE"
+_LOCK_SUBSCRIPTIONS = "SELECT s.id::text FROM subscriptions s WHERE s.company_id = ANY(%s::uuid[]) ORDER BY s.id FOR NO KEY UPDATE"
 _LOCK_PAYMENTS = """
 SELECT p.id::text FROM subscription_payments p WHERE p.status = 'pending'
 AND p.subscription_id IN (SELECT s.id FROM subscriptions s WHERE s.company_id = ANY(%s::uuid[])) ORDER BY p.id FOR NO KEY UPDATE OF p
