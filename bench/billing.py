@@ -172,7 +172,7 @@ class Books:
 
 
 def measure(stack: Stack, options: argparse.Namespace) -> tuple[list[Row], int, float]:
-    """All rows of the table, the greatest peak of memory in kilobytes, and the audit as a multiple of the bare aggregate without payments."""
+    """All rows of the table, the greatest peak of memory in kilobytes, and the audit by the bare aggregate without payments."""
     half, whole = Books(stack, options.companies // 2), Books(stack, options.companies)
     peaks: list[int] = []
     try:
