@@ -18,7 +18,7 @@ from .errors import IncidentError
 # How many rows come from the server at once.
 _ROWS = 2000
 # Up to so many companies all rows come at once.
-_AT_ONCE = 10000
+_AT_ONCE = 5000
 
 
 class Survey(t.NamedTuple):
