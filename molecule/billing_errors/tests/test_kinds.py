@@ -8,6 +8,8 @@ from __future__ import annotations
 import pytest
 from books import Books, company, location, subscription
 
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import billing_audit
+
 # The seeded companies with billing day 1 that are active: 1 to 3, 6, 8, 10, 14, … Company 1 owes 150.00.
 THIS_MONTH = "date_trunc('month', now(), 'UTC')"
 PAYMENT = f"subscription_id = '%s' AND billing_period_start = {THIS_MONTH}"
@@ -163,6 +165,18 @@ def test_the_reason_names_the_locations(books: Books) -> None:
     assert found["kind"] == "location_change_missed"
     assert found["reason"].count("created") == 5
     assert ", and 2 more;" in found["reason"]
+
+
+def test_many_companies_come_in_parts(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is wrong with many comes from the server little by little, and is the same; a recalculation mends it all."""
+    books.ask("UPDATE subscriptions SET monthly_amount = monthly_amount + 0.37 WHERE status = 'active'")
+    at_once = books.audit()["discrepancies"]
+    monkeypatch.setattr(billing_audit, "_AT_ONCE", 0)
+    monkeypatch.setattr(billing_audit, "_ROWS", 7)
+    assert len(at_once) > 7
+    assert books.audit()["discrepancies"] == at_once
+    assert len(books.recalculate()["changes"]) == len(at_once)
+    assert books.found() == []
 
 
 def test_the_moment_is_respected(books: Books) -> None:
