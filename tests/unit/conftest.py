@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from ansible.plugins.loader import init_plugin_loader
+from hypothesis import HealthCheck, settings
 from hypothesis.configuration import set_hypothesis_home_dir
 
 CHECKOUT = Path(__file__).parents[2]
@@ -18,3 +19,6 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent / "roles")
 init_plugin_loader([str(CHECKOUT / ".ansible" / "collections")])
 # Else a folder .hypothesis appears wherever the tests are started.
 set_hypothesis_home_dir(CHECKOUT / ".cache" / "hypothesis")
+# A machine that is busy takes its time over an example, which says nothing of the code.
+settings.register_profile("busy", settings(deadline=None, suppress_health_check=[HealthCheck.too_slow]))
+settings.load_profile("busy")
