@@ -6,14 +6,17 @@
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 
 from . import billing_query
-from .billing_database import Server, transaction
+from .billing_database import Server, server_and_password, transaction
 from .billing_discrepancy import Discrepancy, Totals
-from .billing_terms import Terms, cents, period_of, shown
+from .billing_terms import BILLING_OPTIONS, Terms, cents, period_of, shown, terms_of
 from .errors import IncidentError
+from .stack_options import POSTGRES_OPTIONS, STACK_OPTIONS
+
+AUDIT_OPTIONS: dict[str, dict[str, t.Any]] = {**STACK_OPTIONS, **POSTGRES_OPTIONS, **BILLING_OPTIONS}
 
 # How many rows come from the server at once.
 _ROWS = 2000
@@ -108,3 +111,9 @@ def audit(server: Server, password: str, terms: Terms, limit: int, statement_tim
         "totals": told,
         "truncated": sum(total["count"] for total in told.values()) > len(kept),
     }
+
+
+def audit_as(options: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """What the module returns for its options. Raises IncidentError for what the caller has to put right."""
+    server, password, variables = server_and_password(options)
+    return {"changed": False, **audit(server, password, terms_of(options, variables), options["limit"], options["statement_timeout"])}

@@ -13,10 +13,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from . import billing_query
-from .billing_audit import examine, present_of
-from .billing_database import transaction
+from .billing_audit import AUDIT_OPTIONS, examine, present_of
+from .billing_database import server_and_password, transaction
 from .billing_discrepancy import APPROVE
-from .billing_terms import Terms, shown
+from .billing_terms import Terms, shown, terms_of
 from .errors import IncidentError, LibraryMissing
 from .password_login import Server
 from .square_account import Accounts, AtSquare, PlanPrice, SquareAccount, SquareDown, SquareRefusal, base_url_of, check_base_url
@@ -35,6 +35,7 @@ RECALCULATE = "recalculate"
 _AMOUNT_KINDS = ("location_change_missed", "price_drift", "amount_drift")
 
 SQUARE_OPTIONS: dict[str, dict[str, t.Any]] = {"square_base_url": {"type": "str", "default": ""}}
+COMPARISON_OPTIONS = {**AUDIT_OPTIONS, **SQUARE_OPTIONS}
 
 
 class Candidate(t.NamedTuple):
@@ -249,3 +250,10 @@ def look(server: Server, password: str, terms: Terms, variables: Mapping[str, st
             wrong = _wrong_amounts(connection, terms, {one.company_id for one in comparison.differences})
         comparison.differences = [one._replace(mend=RECALCULATE if one.company_id in wrong else APPROVE) for one in comparison.differences]
     return comparison
+
+
+def compare_as(options: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """What the module returns for its options. Raises IncidentError for what the caller has to put right."""
+    server, password, variables = server_and_password(options)
+    found = look(server, password, terms_of(options, variables), variables, options["square_base_url"], options["statement_timeout"])
+    return {"changed": False, **found.told(options["limit"])}

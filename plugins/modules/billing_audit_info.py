@@ -119,23 +119,18 @@ truncated:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.billing_audit import audit
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.billing_database import server_and_password
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.billing_terms import BILLING_OPTIONS, terms_of
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.billing_audit import AUDIT_OPTIONS, audit_as
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.stack_options import POSTGRES_OPTIONS, STACK_OPTIONS
 
 
 def main() -> None:
     """Audit the billing."""
-    module = AnsibleModule(argument_spec={**STACK_OPTIONS, **POSTGRES_OPTIONS, **BILLING_OPTIONS}, supports_check_mode=True)
-    options = module.params
+    module = AnsibleModule(argument_spec=AUDIT_OPTIONS, supports_check_mode=True)
     try:
-        server, password, variables = server_and_password(options)
-        result = audit(server, password, terms_of(options, variables), options["limit"], options["statement_timeout"])
+        result = audit_as(module.params)
     except IncidentError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=False, **result)
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -118,26 +118,18 @@ truncated:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.billing_database import server_and_password
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.billing_terms import BILLING_OPTIONS, terms_of
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.square_comparison import SQUARE_OPTIONS, look
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.stack_options import POSTGRES_OPTIONS, STACK_OPTIONS
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.square_comparison import COMPARISON_OPTIONS, compare_as
 
 
 def main() -> None:
     """Ask Square."""
-    module = AnsibleModule(
-        argument_spec={**STACK_OPTIONS, **POSTGRES_OPTIONS, **BILLING_OPTIONS, **SQUARE_OPTIONS}, supports_check_mode=True
-    )
-    options = module.params
+    module = AnsibleModule(argument_spec=COMPARISON_OPTIONS, supports_check_mode=True)
     try:
-        server, password, variables = server_and_password(options)
-        terms = terms_of(options, variables)
-        found = look(server, password, terms, variables, options["square_base_url"], options["statement_timeout"])
+        result = compare_as(module.params)
     except IncidentError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=False, **found.told(options["limit"]))
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":
