@@ -9,6 +9,7 @@ Nothing is asked that a limit on failed sign-ins counts: the API is asked withou
 from __future__ import annotations
 
 import ssl
+import threading
 import time
 import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
@@ -52,13 +53,17 @@ def classify_api(status: int, body: str) -> str:
 
 
 def _ask(url: str, timeout: float, context: ssl.SSLContext | None, classify: Callable[[int, str], str]) -> dict[str, Any]:
-    return {
-        name: value
-        for name, value in http_probe.probe(
-            url, timeout, context, lambda status, body: (classify(status, body), None), follow=False
-        ).items()
-        if name != "database"
-    }
+    return _shown(http_probe.probe(url, timeout, context, lambda status, body: (classify(status, body), None), follow=False))
+
+
+def _shown(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """An answer of what says nothing of the database."""
+    return {name: value for name, value in answer.items() if name != "database"}
+
+
+def _ask_api(url: str, timeout: float, hopeless: threading.Event | None) -> dict[str, Any]:
+    (answer,) = http_probe.answers_of([url], lambda url: _ask(url, timeout, None, classify_api), timeout, hopeless)
+    return _shown(answer)
 
 
 def suspect(edge: Mapping[str, Any]) -> bool:
@@ -79,8 +84,11 @@ def wanted(options: Mapping[str, Any]) -> bool:
     return any(options[name] for name in OPTIONS)
 
 
-def observe(options: Mapping[str, Any]) -> dict[str, Any]:
-    """All of it at the same time, each with the same time-out; null is what no address was given for."""
+def observe(options: Mapping[str, Any], hopeless: threading.Event | None = None) -> dict[str, Any]:
+    """All of it at the same time, each with the same time-out; null is what no address was given for.
+
+    Once it is `hopeless` to wait for the backend, the API gets a moment only.
+    """
     timeout = options["timeout"]
     found: dict[str, Any] = dict.fromkeys(("tls", "page", "frontend", "api"))
     unknown = {
@@ -89,11 +97,11 @@ def observe(options: Mapping[str, Any]) -> dict[str, Any]:
         if not options[option]
     }
     with ThreadPoolExecutor(max_workers=3) as threads:
-        asked = {
-            name: threads.submit(_ask, options[option], timeout, None, classify)
-            for name, option, classify in (("frontend", "frontend_url", classify_page), ("api", "api_url", classify_api))
-            if options[option]
-        }
+        asked = {}
+        if options["frontend_url"]:
+            asked["frontend"] = threads.submit(_ask, options["frontend_url"], timeout, None, classify_page)
+        if options["api_url"]:
+            asked["api"] = threads.submit(_ask_api, options["api_url"], timeout, hopeless)
         if options["edge_url"]:
             found.update(_through_the_edge(options["edge_url"], timeout, options["edge_trusted"]))
         found.update({name: answer.result() for name, answer in asked.items()})

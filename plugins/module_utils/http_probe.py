@@ -132,13 +132,20 @@ def probe(
 
 
 def probe_all(urls: Sequence[str], timeout: float, validate_certs: bool, hopeless: threading.Event | None = None) -> list[dict[str, Any]]:
-    """One answer for each address, in their order. Once it is `hopeless` to wait, what has not answered gets a moment only."""
+    """One answer for each address, in their order."""
     # Loading the certificate authorities takes 30 ms, as long as everything else here.
     context = _context(validate_certs) if any(url.startswith("https:") for url in urls) else None
+    return answers_of(urls, lambda url: probe(url, timeout, context), timeout, hopeless)
+
+
+def answers_of(
+    urls: Sequence[str], ask: Callable[[str], dict[str, Any]], timeout: float, hopeless: threading.Event | None = None
+) -> list[dict[str, Any]]:
+    """What asking each address answers, in their order. Once it is `hopeless` to wait, what has not answered gets a moment only."""
     answers: queue.Queue[tuple[int, dict[str, Any]]] = queue.Queue()
     for number, url in enumerate(urls):
         # Daemons: a name server that hangs, or an answer that comes a byte a second, must not keep the module from ending.
-        threading.Thread(target=lambda n=number, u=url: answers.put((n, probe(u, timeout, context))), daemon=True).start()
+        threading.Thread(target=lambda n=number, u=url: answers.put((n, ask(u))), daemon=True).start()
     found: dict[int, dict[str, Any]] = {}
     # A little longer than a probe's own timeout, which then has the better words.
     began, allowed = time.monotonic(), timeout + 0.2

@@ -33,7 +33,7 @@ def observe_edge(options: Mapping[str, Any], **how: Any) -> dict[str, Any]:
     if not edge_probe.wanted(options):
         return _probe(options, **how)
     with ThreadPoolExecutor(max_workers=1) as threads:
-        visited = threads.submit(edge_probe.observe, options)
+        visited = threads.submit(edge_probe.observe, options, how.get("hopeless"))
         health, visitor = _probe(options, **how), visited.result()
     return {**health, **visitor, "unknown": {**health["unknown"], **visitor["unknown"]}}
 

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import socket
 import threading
+import time
 import typing as t
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +18,8 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils imp
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 
 MAINTENANCE = '{"success":false,"error":{"message":"Service is currently under maintenance."},"maintenance":true}'
+
+ANSWER = {"url", "status", "class", "body", "error", "milliseconds"}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -74,6 +78,16 @@ def test_everything_is_asked_at_once_and_a_redirect_is_an_answer(service: str) -
     assert [found[name]["class"] for name in ("page", "frontend", "api")] == ["ok", "ok", "ok"]
     assert (found["suspect"], edge_probe.troubles(found)) == (False, [])
     assert found["unknown"] == {"tls": "the edge is not asked over HTTPS; set edge_url to an address that begins with https://"}
+
+
+def test_an_api_that_cannot_answer_is_not_waited_for() -> None:
+    hopeless = threading.Event()
+    hopeless.set()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        began = time.monotonic()
+        found = edge_probe.observe(options(api_url=f"http://127.0.0.1:{silent.getsockname()[1]}/", timeout=30.0), hopeless)
+    assert time.monotonic() - began < 10
+    assert (found["api"]["class"], found["api"]["status"], set(found["api"])) == ("timeout", None, ANSWER)
 
 
 def test_the_visitor_is_part_of_the_edge(service: str) -> None:
