@@ -176,7 +176,8 @@ def test_names_come_from_what_was_observed() -> None:
         drill_faults.environment(recorded("healthy", stack__services__backend__ports=[]), {"project_name": "cs", "files": []})
 
 
-LINE = "container backend 1a 2026-11-23T10:00:00Z {} false net,"
+LINE = "container backend 1a 2026-11-23T10:00:00Z {} false false net,"
+WAITS = LINE.replace("false", "true", 1)
 
 
 @pytest.mark.parametrize(
@@ -187,14 +188,19 @@ LINE = "container backend 1a 2026-11-23T10:00:00Z {} false net,"
         (LINE.format(3).replace("10:00:00", "10:00:09"), []),
         (LINE.format(0).replace("10:00:00", "10:00:09"), ["backend"]),
         (LINE.format(2).replace("1a", "2b"), ["backend"]),
-        (LINE.format(2).replace("false", "true"), ["backend"]),
+        (LINE.format(2).replace("false net", "true net"), ["backend"]),
         (LINE.format(2).replace("net,", ""), ["backend"]),
         ("", ["backend"]),
-        (LINE.format(2) + "\ncontainer new 1a 2026-11-23T10:00:00Z 0 false net,", ["new"]),
+        (LINE.format(2) + "\ncontainer new 1a 2026-11-23T10:00:00Z 0 false false net,", ["new"]),
     ],
 )
 def test_a_restart_by_docker_itself_is_nobodys_touch(after: str, touched: list[str]) -> None:
     assert drill_faults.touched(LINE.format(2), after) == touched
+
+
+@pytest.mark.parametrize(("restarts", "touched"), [(2, []), (3, []), (1, ["backend"])])
+def test_a_restart_is_counted_before_the_pause_that_it_makes(restarts: int, touched: list[str]) -> None:
+    assert drill_faults.touched(WAITS.format(2), LINE.format(restarts).replace("10:00:00", "10:00:09")) == touched
 
 
 def test_files_and_database_are_compared() -> None:
