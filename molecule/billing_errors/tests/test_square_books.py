@@ -206,7 +206,7 @@ def test_a_run_that_is_killed_can_be_undone(books: Books, square: SquareControl,
 
 def test_an_answer_that_is_lost_is_found(books: Books, square: SquareControl) -> None:
     square.set_price(at_square(OWN), 12345)
-    square.fault("timeout_after_update", times=1)
+    square.fault("close_after", count=1, match={"method": "PUT"})
     assert len(books.override(square.base_url)["changes"]) == 1
     assert states(books) == [("done", 2, 3, False)]
 

@@ -1,73 +1,80 @@
 # Copyright: (c) 2026, Circuit Sage contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the simulator is told to do wrong: one fault at a time, for a number of calls or of seconds, or until a reset."""
+"""What the simulator is told to do wrong: a list of faults, each for the calls that match, always, at a rate or so many times."""
 
 from __future__ import annotations
 
-import time
-from typing import Any
+import secrets
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
-from answers import Answer
+from answers import Answer, NoAnswer
+from call import Call
+from fault import DECLINES, REFUSALS, Fault, checked, drawn
 
-# Answered instead of the call: status, code, detail, headers.
-REFUSALS: dict[str, tuple[int, str, str, dict[str, str]]] = {
-    "token_expired": (401, "ACCESS_TOKEN_EXPIRED", "The access token has expired.", {}),
-    "scope_missing": (403, "INSUFFICIENT_SCOPES", "The merchant has not given your application sufficient permissions.", {}),
-    "rate_limited": (429, "RATE_LIMITED", "Your application has been rate limited.", {"Retry-After": "7"}),
-    "square_down": (503, "SERVICE_UNAVAILABLE", "Service unavailable.", {}),
-}
-# On a payment only: the connection is closed before or after the charge is recorded; or the card is declined with `code`.
-ON_PAYMENT = ("timeout_before_charge", "timeout_after_charge", "decline")
-# On a change of a subscription only: the connection is closed after it is recorded.
-ON_UPDATE = ("timeout_after_update",)
+
+class OnCall(NamedTuple):
+    """What goes wrong with a call, whatever it does."""
+
+    latency_seconds: float
+    instead: Callable[[], Exception] | None
+    is_answer_lost: bool
+
+
+class OnPayment(NamedTuple):
+    """What goes wrong with the making of a payment."""
+
+    mode: str
+    answer: Answer | None = None
+    declined: str | None = None
 
 
 class Faults:
-    """The fault in force."""
+    """The faults in force; the caller holds a lock."""
 
-    def __init__(self) -> None:
-        self._kind: str | None = None
-        self._code = ""
-        self._left: int | None = None
-        self._until: float | None = None
+    def __init__(self, entries: Any = (), seed: int | None = None) -> None:
+        self.seed = secrets.randbits(32) if seed is None else seed
+        self._faults = [Fault(checked(entry, place), place, self.seed) for place, entry in enumerate(entries)]
 
-    def set(self, wanted: dict[str, Any]) -> dict[str, Any]:
-        """Put one in force: `kind` (null for none), for a decline `code`, and optionally `times` or `seconds`."""
-        kind, times, seconds = wanted.get("kind"), wanted.get("times"), wanted.get("seconds")
-        known = [*REFUSALS, *ON_PAYMENT, *ON_UPDATE]
-        if kind is not None and kind not in known:
-            raise Answer(400, "INVALID_VALUE", f"Unknown fault; known are: {', '.join(known)}", "kind")
-        for field, value in (("times", times), ("seconds", seconds)):
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-                raise Answer(400, "INVALID_VALUE", f"{field} must be a whole number above 0", field)
-        self._kind, self._left = kind, times
-        self._code = str(wanted.get("code", "GENERIC_DECLINE"))
-        self._until = None if seconds is None else time.monotonic() + seconds
-        return {"kind": kind, "times": times, "seconds": seconds}
+    def told(self) -> dict[str, Any]:
+        """The faults, with how often each was taken."""
+        return {"faults": [{**fault.entry, "taken": fault.taken} for fault in self._faults], "seed": self.seed}
 
-    def refuse(self) -> None:
-        """Answer the call with the fault's refusal, if that is its kind."""
-        if self._kind in REFUSALS and self._takes():
-            status, code, detail, headers = REFUSALS[self._kind]
-            answer = Answer(status, code, detail)
-            answer.headers = headers
-            raise answer
+    def share(self, *names: object) -> float:
+        """A number from 0 to 1, the same for the same seed and names."""
+        return drawn(self.seed, *names)
 
-    def on_payment(self) -> tuple[str, str] | None:
-        """What goes wrong with this payment, and the code of a decline."""
-        return (self._kind, self._code) if self._kind in ON_PAYMENT and self._takes() else None
+    def on_call(self, call: Call) -> OnCall:
+        """Add up the latency, and take the first of the others that holds; the answer may be lost besides."""
+        latency, instead, lost = 0.0, None, False
+        for fault in self._faults:
+            mode = fault.mode
+            if mode == "latency" and fault.holds(call):
+                latency += fault.entry["seconds"]
+            elif mode == "close_after" and not lost:
+                lost = fault.holds(call)
+            elif instead is None and (mode in REFUSALS or mode in ("refuse", "close_before")) and fault.holds(call):
+                instead = NoAnswer if mode == "close_before" else fault.refusal
+        return OnCall(latency, instead, lost)
 
-    def on_update(self) -> bool:
-        """Whether the answer to this change of a subscription is lost."""
-        return self._kind in ON_UPDATE and self._takes()
+    def on_payment(self, call: Call, is_repeated: bool) -> OnPayment | None:
+        """The first that holds. A key that is known already has its outcome: only the answer can be lost then."""
+        for fault in self._faults:
+            mode = fault.mode
+            if mode in ("timeout_before_charge", "timeout_after_charge", "failed_after_charge"):
+                if fault.holds(call):
+                    return OnPayment(mode, fault.refusal() if mode == "failed_after_charge" else None)
+            elif is_repeated:
+                continue
+            elif mode in DECLINES and fault.holds(call):
+                return OnPayment(mode, declined=fault.entry.get("code", DECLINES[mode]))
+            elif mode == "currency_mismatch" and fault.holds(call):
+                return OnPayment(mode, Answer(400, "CURRENCY_MISMATCH", "The currency is not the location's.", "amount_money.currency"))
+            elif mode == "card_disabled" and fault.holds(call):
+                return OnPayment(mode, Answer(402, "INVALID_CARD", "The card on file is disabled.", "source_id"))
+        return None
 
-    def _takes(self) -> bool:
-        """Whether the fault still holds; one of its calls is used up."""
-        if self._until is not None and time.monotonic() >= self._until:
-            return False
-        if self._left is not None:
-            if self._left == 0:
-                return False
-            self._left -= 1
-        return True
+    def disables(self, facts: dict[str, Any]) -> bool:
+        """Whether a card is shown as disabled; nothing is used up by a look."""
+        return any(fault.mode == "card_disabled" and fault.would_hold(facts) for fault in self._faults)

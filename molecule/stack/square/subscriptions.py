@@ -65,6 +65,10 @@ class Subscriptions:
         entry["plan_variation"].update(values.get("plan_variation", {}))
         return {"subscription": self._written(entry, values.get("subscription", {}))}
 
+    def owner(self, identity: str) -> str:
+        """The fingerprint of its company's token."""
+        return str(self._now[identity]["token_sha256"])
+
     def get(self, identity: str, token: str) -> dict[str, Any]:
         """GET /v2/subscriptions/ID."""
         return {"subscription": copy.deepcopy(self._own(identity, token)["subscription"])}

@@ -109,7 +109,7 @@ def test_another_companys_subscription_is_not_known(square: SquareControl, accou
 
 
 def test_an_answer_that_is_lost_leaves_it_open(square: SquareControl, account: SquareAccount) -> None:
-    square.fault("timeout_after_update", times=1)
+    square.fault("close_after", count=1, match={"method": "PUT"})
     with pytest.raises(SquareDown, match="does not answer"):
         account.override_price("sub-1", 9900, "USD", 1)
     assert square.prices()["sub-1"] == (2, 9900)

@@ -75,7 +75,7 @@ def test_a_conflict_is_refused_and_nothing_is_overwritten(square: SquareControl,
 
 def test_an_answer_that_is_lost_is_found_by_looking(square: SquareControl, account: SquareAccount) -> None:
     before = account.subscription("sub-1")
-    square.fault("timeout_after_update", times=1)
+    square.fault("close_after", count=1, match={"method": "PUT"})
     outcome = attempt(account, before)
     assert outcome.state == square_price.DONE
     assert outcome.written is not None and outcome.written.version == 2
@@ -86,7 +86,7 @@ def test_where_square_is_gone_nobody_knows(square: SquareControl, account: Squar
     square.fault("square_down")
     assert attempt(account, before).state == square_price.UNKNOWN
     # It may still be on its way when Square answers again and shows the old version.
-    square.fault("square_down", times=1)
+    square.fault("square_down", count=1)
     outcome = attempt(account, before)
     assert (outcome.state, outcome.written) == (square_price.UNKNOWN, None)
     assert "503" in outcome.reason
