@@ -91,7 +91,7 @@ class Server:
         rows = seed_rows()
         settings = types.SimpleNamespace(price_per_location=Decimal("50.00"), billing_day=1, encryption_key=ENCRYPTION_KEY)
         seed = rows.Seed(settings, "made-up", datetime.now(timezone.utc).date())
-        self.at_square = seed.at_square
+        self.at_square = seed.square.subscriptions
         rows.insert(connection, seed.build(), seed.hashed_password, "made-up")
         connection.close()
 

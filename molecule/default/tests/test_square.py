@@ -25,7 +25,10 @@ pytestmark = pytest.mark.sandbox_only(reason="production has Square itself")
 
 BASE_URL = f"http://127.0.0.1:{os.environ.get('SANDBOX_SQUARE_PORT', '14010')}"
 PAYING = """
-SELECT s.square_subscription_id AS id, s.square_customer_id AS customer, (s.monthly_amount * 100)::int AS cents,
+SELECT s.square_subscription_id AS id, s.square_customer_id AS customer, s.square_card_id AS card, (s.monthly_amount * 100)::int AS cents,
+  c.settings #>> '{integrations,payment,credentials,locationId}' AS location,
+  (SELECT json_object_agg(p.square_payment_id, (p.amount * 100)::int) FROM subscription_payments p
+    WHERE p.subscription_id = s.id AND p.status = 'succeeded' AND p.square_payment_id LIKE 'sandbox-%%') AS paid,
   c.settings #>> '{integrations,payment,credentials,accessToken}' AS token
 FROM subscriptions s JOIN companies c ON c.id = s.company_id
 WHERE s.square_subscription_id LIKE 'sandbox-%%' AND c.settings #>> '{integrations,payment,credentials,accessToken}' LIKE '%%:%%:%%'
@@ -35,8 +38,9 @@ ORDER BY c.subdomain
 
 @pytest.fixture(scope="module")
 def paying(system: CircuitSage) -> list[dict[str, Any]]:
-    """Seeded companies with a subscription at Square, with their tokens in plain."""
-    return [{**row, "token": decrypt(row["token"], system.env["ENCRYPTION_KEY"])} for row in system.sql(PAYING)]
+    """Seeded companies with a subscription at Square, with their tokens and locations in plain."""
+    key = system.env["ENCRYPTION_KEY"]
+    return [{**row, **{name: decrypt(row[name], key) for name in ("token", "location")}} for row in system.sql(PAYING)]
 
 
 def raw(method: str, path: str, token: str, body: Any = None) -> Any:
@@ -69,6 +73,23 @@ def test_each_seeded_subscription_is_charged_what_is_stored(paying: list[dict[st
         assert (money.amount, money.currency) == (one["cents"], "USD")
         forms.add(own is None)
     assert forms == {True, False}
+
+
+def test_each_seeded_company_has_an_account_that_agrees_with_the_database(paying: list[dict[str, Any]]) -> None:
+    """Its location, customer and card are known there, and so is what it paid, at that location."""
+    found_by_default = set()
+    for one in paying:
+        client = Square(token=one["token"], base_url=BASE_URL)
+        place: Any = client.locations.get(one["location"]).location
+        customer: Any = client.customers.get(one["customer"]).customer
+        card: Any = client.cards.get(one["card"]).card
+        assert (place.status, place.currency, customer.id) == ("ACTIVE", "USD", one["customer"])
+        assert (card.enabled, card.customer_id) == (True, one["customer"])
+        paid = {payment.id: payment.amount_money for payment in client.payments.list(location_id=one["location"])}
+        assert {identity: money.amount for identity, money in paid.items() if money} == one["paid"]
+        found_by_default.add(bool(list(client.payments.list())))
+    # Where there is a head office, whoever asks without a location finds nothing.
+    assert found_by_default == {True, False}
 
 
 @pytest.mark.usefixtures("as_seeded")

@@ -16,7 +16,6 @@ import os
 import random
 import sys
 import time
-import urllib.request
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -30,13 +29,13 @@ from database_errors import DatabaseError, from_session
 from pool import Connection, connect_to, run
 from psycopg2 import Error as DriverError
 from psycopg2.extras import Json, execute_values
+from seed_square import AtSquare, square_id
 from settings import Settings
 
 COMPANIES = 40
 MONTHS = 12
 # The migrations of another backend may go on when it is asked for its health already.
 SCHEMA_SECONDS = 30
-SQUARE_SECONDS = 10
 ADMINISTRATOR = "admin@repairmanager.com"
 # Companies by number: what is special about them. All others are active.
 STATUS = {7: "pending", 13: "past_due", 22: "canceled", 29: "cancelled", 34: "expired"}
@@ -65,11 +64,6 @@ _TABLES = ("companies", "users", "locations", "subscriptions", "subscription_pay
 def identity(*names: object) -> str:
     """The id of a row, made from what it is."""
     return str(uuid.uuid5(_NAMESPACE, "/".join(map(str, names))))
-
-
-def square_id(kind: str, *names: object) -> str:
-    """An id as Square would give it, made from what it names."""
-    return f"sandbox-{kind}-{hashlib.sha256('/'.join(map(str, names)).encode()).hexdigest()[:20]}"
 
 
 def pays_by_square(number: int) -> bool:
@@ -104,7 +98,7 @@ class Seed:
         self._password = password
         self._today = today
         self.rows = Rows()
-        self.at_square: list[dict[str, Any]] = []
+        self.square = AtSquare(self.secret, settings.price_per_location)
 
     def build(self) -> Rows:
         """Make the rows of all companies."""
@@ -130,20 +124,14 @@ class Seed:
         self._subscription(number, company, founded, billable)
         self._invoices(number, company, choice)
 
-    def _access_token(self, number: int) -> str:
-        return f"EAAA{self.secret('square access token', number)}"
-
-    def _square_location(self, number: int) -> str:
-        return f"L{self.secret('square location', number)[:12].upper()}"
-
     def _company_settings(self, number: int) -> dict[str, Any]:
         if not pays_by_square(number) or number == WITHOUT_CREDENTIALS:
             return {}
         key = self._settings.encryption_key
         plain = {
-            "accessToken": self._access_token(number),
+            "accessToken": self.square.access_token(number),
             "applicationId": f"sandbox-sq0idb-{self.secret('square application', number)[:22]}",
-            "locationId": self._square_location(number),
+            "locationId": self.square.location(number),
         }
         stored = plain if number == PLAINTEXT_CREDENTIALS else {name: encrypt(value, key) for name, value in plain.items()}
         integrations: dict[str, Any] = {
@@ -200,7 +188,7 @@ class Seed:
         row = (subscription, company, plan, status, amount, day, autopay, customer, card, founded, founded)
         self.rows.subscriptions.append(row)
         if autopay:
-            self._at_square(number, founded, billable, day)
+            self.square.company(number, founded, billable, day)
         if status == "pending":
             return
         until = ENDED_MONTHS_AGO if status in ENDED else 0
@@ -208,44 +196,6 @@ class Seed:
         billed = [billed_on for billed_on in days if billed_on <= self._today]
         for billed_on in billed:
             self._payment(number, subscription, company, billed_on, billable, newest=billed_on == billed[-1])
-
-    def _at_square(self, number: int, founded: datetime, billable: int, day: int) -> None:
-        """The same subscription as Square knows it: every other company has a plan of its own, the others a price that overrides one."""
-        price = self._settings.price_per_location
-        due = {"amount": int(amount_due(billable, price) * 100), "currency": "USD"}
-        own = number % 2 == 0
-        plan = {
-            "type": "SUBSCRIPTION_PLAN_VARIATION",
-            "id": square_id("plan", number if own else "location"),
-            "version": 1,
-            "is_deleted": False,
-            "subscription_plan_variation_data": {
-                "name": "Circuit Sage" if own else "Circuit Sage, one location",
-                "phases": [
-                    {
-                        "cadence": "MONTHLY",
-                        "ordinal": 0,
-                        "pricing": {"type": "STATIC", "price_money": due if own else {**due, "amount": int(price * 100)}},
-                    }
-                ],
-            },
-        }
-        subscription = {
-            "id": square_id("subscription", number),
-            "location_id": self._square_location(number),
-            "plan_variation_id": plan["id"],
-            "customer_id": square_id("customer", number),
-            "card_id": square_id("card", number),
-            "start_date": founded.date().isoformat(),
-            "status": "ACTIVE",
-            "version": 1,
-            "created_at": founded.isoformat().replace("+00:00", "Z"),
-            "timezone": "UTC",
-            "monthly_billing_anchor_date": day,
-            **({} if own else {"price_override_money": due}),
-        }
-        token = hashlib.sha256(self._access_token(number).encode()).hexdigest()
-        self.at_square.append({"token_sha256": token, "subscription": subscription, "plan_variation": plan})
 
     def _payment(self, number: int, subscription: str, company: str, billed_on: date, billable: int, *, newest: bool) -> None:
         """One month's payment: paid, but for the newest one of a company that pays by hand or is past due."""
@@ -261,6 +211,8 @@ class Seed:
         at_square = square_id("payment", number, billed_on.isoformat()[:7]) if status == "succeeded" else None
         row = (payment, subscription, company, at_square, amount, status, start, end, billable, reason, made, made)
         self.rows.subscription_payments.append(row)
+        if at_square and pays_by_square(number):
+            self.square.payment(number, at_square, amount, made)
 
     def _invoices(self, number: int, company: str, choice: random.Random) -> None:
         for position in range(1, 4):
@@ -314,18 +266,6 @@ def insert(connection: Connection, rows: Rows, administrator_hash: Callable[[], 
             run(connection, "UPDATE users SET password = %s, updated_at = now() WHERE email = %s", (administrator_hash(), ADMINISTRATOR))
 
 
-def tell_square(base_url: str, subscriptions: list[dict[str, Any]]) -> None:
-    """Let the Square simulator know the subscriptions. It is asked by plain HTTP; an address with TLS is Square's, which is left alone."""
-    if not base_url.startswith("http://"):
-        return
-    body = json.dumps({"subscriptions": subscriptions}).encode()
-    request = urllib.request.Request(f"{base_url}/_sim/subscriptions", body, {"Content-Type": "application/json"})  # noqa: S310 - see above
-    try:
-        urllib.request.urlopen(request, timeout=SQUARE_SECONDS).close()  # noqa: S310
-    except OSError as failure:
-        sys.exit(f"seed: the Square simulator at {base_url} does not take the subscriptions ({failure}); start it, then seed again")
-
-
 def main() -> None:
     """Seed the database that the backend uses, and say what is in it."""
     settings = Settings.from_environment(os.environ)
@@ -338,7 +278,8 @@ def main() -> None:
         await_schema(connection)
         connection.autocommit = False
         insert(connection, seed.build(), seed.hashed_password, password)
-        tell_square(os.environ.get("SQUARE_BASE_URL", ""), seed.at_square)
+        if failure := seed.square.tell(os.environ.get("SQUARE_BASE_URL", "")):
+            sys.exit(f"seed: {failure}")
         counts = {table: run(connection, f"SELECT count(*) AS n FROM {table}")[0]["n"] for table in _TABLES}  # noqa: S608 - names from above
     except DatabaseError as failure:
         sys.exit(f"seed: {failure}")
