@@ -35,10 +35,11 @@ class SquareControl:
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url
 
-    def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """A control call; one that the simulator refuses is an HTTPError."""
+    def ask(self, method: str, path: str, body: Any = None, token: str = "") -> Any:
+        """A control call, or with a token one of Square's API, whose answer is as it is sent. One that is refused is an HTTPError."""
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.base_url}{path}", data, {"Content-Type": "application/json"}, method=method)  # noqa: S310 - loopback
+        headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
+        request = urllib.request.Request(f"{self.base_url}{path}", data, headers, method=method)  # noqa: S310 - loopback
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - loopback
             return json.loads(answer.read())
 

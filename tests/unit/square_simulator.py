@@ -38,3 +38,27 @@ def entry(number: int, plan_cents: int = 5000, override_cents: int | None = None
         "subscription": subscription,
         "plan_variation": variation,
     }
+
+
+def merchant(number: int, locations: int = 1, **more: t.Any) -> dict[str, t.Any]:
+    """An account with so many locations, the first of which is the main one, and two cards of one customer."""
+    return {
+        "token_sha256": hashlib.sha256(token_of(number).encode()).hexdigest(),
+        "merchant_id": f"merchant-{number}",
+        "locations": [{"id": f"L{number}" + "ABC"[:place], "currency": "USD", "main": place == 0} for place in range(locations)],
+        "customers": [{"id": f"customer-{number}"}],
+        "cards": [{"id": f"ccof:card-{number}{letter}", "customer_id": f"customer-{number}"} for letter in ("", "b")],
+        **more,
+    }
+
+
+def order(number: int, key: str, amount: int = 5000, **more: t.Any) -> dict[str, t.Any]:
+    """What a payment of such an account's customer is asked for with."""
+    return {
+        "source_id": f"ccof:card-{number}",
+        "idempotency_key": key,
+        "amount_money": {"amount": amount, "currency": "USD"},
+        "customer_id": f"customer-{number}",
+        "reference_id": f"reference of {key}",
+        **more,
+    }
