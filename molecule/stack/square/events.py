@@ -32,14 +32,14 @@ class Events:
         """Something happened. Only what happens while events are enabled is found later, as with Square."""
         event = {
             "merchant_id": account.merchant_id,
-            "location_id": value["location_id"],
             "type": kind,
             "event_id": str(uuid.uuid4()),
             "created_at": written(moment),
             "data": {"type": name, "id": value["id"], "object": {name: value}},
         }
         if account.are_events_enabled:
-            account.events.append(event)
+            # What a search finds has the location too; what a webhook is told has not.
+            account.events.append({**event, "location_id": value["location_id"]})
         self._webhook.tell(event)
 
     def search(self, call: Call) -> Value:

@@ -92,8 +92,8 @@ class Webhook:
 
 def _check_near(url: Any) -> None:
     """Refuse an address outside of this machine and its private networks."""
-    parts = urlsplit(str(url))
     try:
+        parts = urlsplit(str(url))
         found = socket.getaddrinfo(parts.hostname, parts.port or 80, type=socket.SOCK_STREAM) if parts.scheme == "http" else []
     except (OSError, ValueError):
         found = []
