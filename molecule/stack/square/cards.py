@@ -59,11 +59,11 @@ def _listing(call: Call, faults: Faults) -> Value:
     query = call.query
     asked = {name: query[name] for name in ("customer_id", "reference_id") if query.get(name)}
     with_disabled = query.get("include_disabled") == "true"
-    shown = [_shown(card, faults) for card in call.account.cards.values()]
-    found = [
-        ((seconds_of(card["created_at"], "created_at"), card["id"]), card)
-        for card in shown
+    shown = {identity: _shown(card, faults) for identity, card in call.account.cards.items()}
+    keys = sorted(
+        (seconds_of(card["created_at"], "created_at"), identity)
+        for identity, card in shown.items()
         if (card["enabled"] or with_disabled) and all(card.get(name) == wanted for name, wanted in asked.items())
-    ]
-    some, cursor = page(found, query, PAGE, newest_first=is_newest_first(query.get("sort_order"), "ASC"))
+    )
+    some, cursor = page(keys, shown.get, query, PAGE, newest_first=is_newest_first(query.get("sort_order"), "ASC"))
     return {"cards": some, **cursor}

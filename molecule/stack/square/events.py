@@ -48,14 +48,17 @@ class Events:
         wanted, sort = query.get("filter") or {}, query.get("sort") or {}
         oldest = time.time() - KEPT_SECONDS
         made = window(wanted.get("created_at") or {}, "start_at", "end_at", oldest)
-        found = []
-        for event in call.account.events:
-            moment = seconds_of(event["created_at"], "created_at")
-            if moment >= oldest and made.has(moment) and _is_asked_for(wanted, event):
-                found.append(((moment, event["event_id"]), event))
+        events = {event["event_id"]: event for event in call.account.events}
+        keys = sorted((moment, identity) for identity, event in events.items() if made.has(moment := _made_at(event)) and moment >= oldest)
         question = {"query": query, "cursor": call.body.get("cursor")}
-        newest_first = is_newest_first(sort.get("order"))
-        shown, cursor = page(found, question, limit_of(call.body.get("limit")), newest_first=newest_first)
+        limit, newest_first = limit_of(call.body.get("limit")), is_newest_first(sort.get("order"))
+        shown, cursor = page(
+            keys,
+            lambda identity: events[identity] if _is_asked_for(wanted, events[identity]) else None,
+            question,
+            limit,
+            newest_first=newest_first,
+        )
         metadata = [{"event_id": event["event_id"], "api_version": API_VERSION} for event in shown]
         return {"events": shown, "metadata": metadata, **cursor}
 
@@ -63,6 +66,10 @@ class Events:
         """PUT /v2/events/enable and /v2/events/disable."""
         call.account.are_events_enabled = wanted
         return {}
+
+
+def _made_at(event: Value) -> float:
+    return seconds_of(event["created_at"], "created_at")
 
 
 def _is_asked_for(wanted: Value, event: Value) -> bool:

@@ -8,14 +8,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import time
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from answers import Answer
 from moments import seconds_of
 
 MOST = 100
+# How far back payments are listed where no time is named.
 YEAR_SECONDS = 365 * 86400
 
 Value = dict[str, Any]
@@ -43,11 +44,6 @@ def window(query: Value, begin_field: str, end_field: str, begin: float) -> Wind
     return Window(start, end)
 
 
-def made_in(query: Value) -> Window:
-    """When it was made; the last year is Square's default."""
-    return window(query, "begin_time", "end_time", time.time() - YEAR_SECONDS)
-
-
 def limit_of(value: Any, most: int = MOST) -> int:
     """The number of a page's entries; more than the most, and none, is the most."""
     text = str(value or most)
@@ -64,32 +60,29 @@ def is_newest_first(order: Any, default: str = "DESC") -> bool:
     return bool(order == "DESC")
 
 
-def page(found: Iterable[tuple[Key, Value]], question: Value, limit: int, *, newest_first: bool) -> tuple[list[Value], Value]:
-    """One page in the order asked for, and the cursor of the next one where there is one.
+def page(
+    keys: Sequence[Key], look: Callable[[str], Value | None], question: Value, limit: int, *, newest_first: bool
+) -> tuple[list[Value], Value]:
+    """One page in the order asked for, and the cursor of the next one where there is one. What is looked at and is nothing is left out.
 
     The cursor names the last entry and not its number, so what is made between two pages does not shift them.
     """
-    ordered = sorted(found, key=lambda one: one[0], reverse=newest_first)
+    first, end = 0, len(keys)
     last = _last_seen(question)
-    if last is not None:
-        ordered = [one for one in ordered if (one[0] < last if newest_first else one[0] > last)]
-    shown = ordered[:limit]
-    cursor = {"cursor": _cursor(question, shown[-1][0])} if len(ordered) > limit else {}
-    return [value for _key, value in shown], cursor
-
-
-def listed(values: Iterable[Value], query: Value, asked: Value) -> tuple[list[Value], Value]:
-    """A page of what a listing shows, filtered by the values asked for and the time of the last change."""
-    by = query.get("sort_field") or "CREATED_AT"
-    if by not in ("CREATED_AT", "UPDATED_AT"):
-        raise Answer(400, "INVALID_VALUE", "It is sorted by CREATED_AT or UPDATED_AT.", "sort_field")
-    changed = window(query, "updated_at_begin_time", "updated_at_end_time", 0)
-    found = [
-        ((seconds_of(value[by.lower()], by), value["id"]), value)
-        for value in values
-        if all(value[name] == wanted for name, wanted in asked.items()) and changed.has(seconds_of(value["updated_at"], "updated_at"))
-    ]
-    return page(found, query, limit_of(query.get("limit")), newest_first=is_newest_first(query.get("sort_order")))
+    if last is not None and newest_first:
+        end = bisect_left(keys, last)
+    elif last is not None:
+        first = bisect_right(keys, last)
+    shown: list[Value] = []
+    for place in reversed(range(first, end)) if newest_first else range(first, end):
+        value = look(keys[place][1])
+        if value is None:
+            continue
+        if len(shown) == limit:
+            return shown, {"cursor": _cursor(question, last)}
+        shown.append(value)
+        last = keys[place]
+    return shown, {}
 
 
 def _asked(question: Value) -> str:
@@ -97,8 +90,8 @@ def _asked(question: Value) -> str:
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _cursor(question: Value, last: Key) -> str:
-    return base64.urlsafe_b64encode(json.dumps([_asked(question), *last]).encode()).decode()
+def _cursor(question: Value, last: Key | None) -> str:
+    return base64.urlsafe_b64encode(json.dumps([_asked(question), *(last or ())]).encode()).decode()
 
 
 def _last_seen(question: Value) -> Key | None:

@@ -19,7 +19,6 @@ from events import Events
 from faults import Faults
 from ledger import Ledger
 from moments import seconds_of, written
-from pages import listed
 from shelf import Kept
 
 # Square's limits, in characters.
@@ -73,9 +72,7 @@ class Payments:
         place = query.get("location_id") or account.main
         if place not in account.locations and not account.is_open:
             raise Answer(400, "INVALID_LOCATION", "The location is not one of this merchant's.", "location_id")
-        moment = time.time()
-        shown = [value for kept in account.payments.listed(query) if (value := kept.listed(moment)) and _is_asked_for(query, value)]
-        found, cursor = listed(shown, query, {"location_id": place})
+        found, cursor = account.payments.page(query, lambda payment: payment["location_id"] == place and _is_asked_for(query, payment))
         return {"payments": found, **cursor}
 
     def complete(self, call: Call, identity: str) -> Value:

@@ -17,7 +17,6 @@ from events import Events
 from faults import Faults
 from ledger import Ledger
 from moments import written
-from pages import listed
 from shelf import Kept
 
 # Square's limit, in characters.
@@ -47,8 +46,9 @@ class Refunds:
             raise not_found(f"payment with id: {request.get('payment_id')}")
         _check_left(kept.value, money)
         moment = time.time()
+        lag_seconds = self._ledger.lag_seconds(key, self._faults)
         refund = forms.refund(f"{kept.value['id']}_{uuid.uuid4().hex[:12]}", request, kept.value, written(moment))
-        account.refunds.add(refund, moment, self._ledger.lag_seconds(key, self._faults))
+        account.refunds.add({**refund, "status": "COMPLETED", "updated_at": written(moment + lag_seconds)}, moment, lag_seconds)
         keep_key(account, "refund", request, refund["id"])
         self._ledger.refund(refund, key)
         self._events.add(account, "refund.created", "refund", refund, moment)
@@ -66,16 +66,14 @@ class Refunds:
         """GET /v2/refunds, those of all locations where none is named."""
         query = call.query
         asked = {name: query[name] for name in ("location_id", "status") if query.get(name)}
-        found, cursor = listed(map(_now, call.account.refunds.listed(query)), query, asked)
+        refunds = call.account.refunds
+        found, cursor = refunds.page(query, lambda refund: all(refund[name] == wanted for name, wanted in asked.items()))
         return {"refunds": found, **cursor}
 
 
 def _now(kept: Kept) -> Value:
-    """The refund as it is: completed when its seconds are over."""
-    settled_at = kept.made_at + kept.lag_seconds
-    if time.time() < settled_at:
-        return kept.value
-    return {**kept.value, "status": "COMPLETED", "updated_at": written(settled_at)}
+    """The refund as it is: completed once it is listed."""
+    return kept.listed(time.time()) or {**kept.value, "status": "PENDING", "updated_at": kept.value["created_at"]}
 
 
 def _check_left(payment: Value, money: Value) -> None:

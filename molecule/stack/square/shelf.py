@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
-from pages import Key, Value, made_in
+from answers import Answer
+from moments import seconds_of
+from pages import YEAR_SECONDS, Key, Value, is_newest_first, limit_of, page, window
 
 
 class Kept:
@@ -53,10 +55,24 @@ class Shelf:
         """The one of that id."""
         return self._kept.get(identity)
 
-    def listed(self, query: Value) -> Iterator[Kept]:
-        """Those that were made in the time that a question names, and that a listing shows by now."""
-        moment, made = time.time(), made_in(query)
-        for key in self._order[bisect_left(self._order, (made.begin, "")) : bisect_left(self._order, (made.end, ""))]:
-            kept = self._kept[key[1]]
-            if kept.listed(moment) is not None:
-                yield kept
+    def page(self, query: Value, is_asked_for: Callable[[Value], bool]) -> tuple[list[Value], Value]:
+        """A page of those that were made and changed in the times that a question names, as a listing shows them now."""
+        moment, made = time.time(), window(query, "begin_time", "end_time", time.time() - YEAR_SECONDS)
+        changed = window(query, "updated_at_begin_time", "updated_at_end_time", 0)
+        keys = self._order[bisect_left(self._order, (made.begin, "")) : bisect_left(self._order, (made.end, ""))]
+
+        def look(identity: str) -> Value | None:
+            value = self._kept[identity].listed(moment)
+            return value if value and changed.has(_changed_at(value)) and is_asked_for(value) else None
+
+        by = query.get("sort_field") or "CREATED_AT"
+        if by == "UPDATED_AT":
+            shown = [value for _made, identity in keys if (value := self._kept[identity].listed(moment))]
+            keys = sorted((_changed_at(value), value["id"]) for value in shown)
+        elif by != "CREATED_AT":
+            raise Answer(400, "INVALID_VALUE", "It is sorted by CREATED_AT or UPDATED_AT.", "sort_field")
+        return page(keys, look, query, limit_of(query.get("limit")), newest_first=is_newest_first(query.get("sort_order")))
+
+
+def _changed_at(value: Value) -> float:
+    return seconds_of(value["updated_at"], "updated_at")
