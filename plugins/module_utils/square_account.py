@@ -90,11 +90,11 @@ def check_base_url(url: str) -> None:
         raise IncidentError(f"square_base_url cannot be read as an address; {form}") from None
     if parts.scheme not in ("http", "https") or not host or odd:
         raise IncidentError(f"square_base_url is no address of an API, which is a scheme, a host and a port alone; {form}")
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         raise IncidentError(f"square_base_url leads to {host} without TLS, where the access tokens could be read on the way; {form}")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -148,7 +148,7 @@ class SquareAccount:
         try:
             return question()
         except ApiError as error:
-            raise _refusal(error, what, self._base_url) from None
+            raise refusal(error, what, self._base_url) from None
         except httpx.TimeoutException:
             raise SquareDown(f"Square at {self._base_url} did not answer within {ANSWER_SECONDS:g} s; run again when it does") from None
         except httpx.HTTPError as error:
@@ -183,7 +183,7 @@ def _unclear(what: str) -> SquareUnclear:
     return SquareUnclear(f"Square's answer about {what} has not the form of its API; look at it in Square's dashboard")
 
 
-def _refusal(error: t.Any, what: str, base_url: str) -> IncidentError:
+def refusal(error: t.Any, what: str, base_url: str) -> IncidentError:
     """The sentence for an answer other than 2xx, by its status and its first code."""
     status = error.status_code or 0
     found = error.errors[0].code if error.errors else ""

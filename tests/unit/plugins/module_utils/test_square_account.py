@@ -138,7 +138,7 @@ def test_an_id_that_would_lead_elsewhere_is_not_asked_for(square: SquareControl,
     [(200, "<html>", SquareUnclear), (408, {}, SquareDown), (418, {}, SquareRefusal), (500, None, SquareDown)],
 )
 def test_statuses_without_a_code(status: int, body: object, error: type[IncidentError]) -> None:
-    found = square_account._refusal(ApiError(status_code=status, body=body), "the subscription s", "https://square.example.com")
+    found = square_account.refusal(ApiError(status_code=status, body=body), "the subscription s", "https://square.example.com")
     assert found.__class__.__name__ == error.__name__
 
 

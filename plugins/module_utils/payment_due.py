@@ -1,0 +1,198 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which payments are due: the rows that are not paid, with what is needed to judge each, and the judgement."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from . import payment_intent
+from .billing_terms import shown
+from .payment_schedule import CARD_DAYS, PERSON, Attempt, Schedule, Turn, turn_of
+from .square_codes import NOT_DECLINES
+
+# The states in which a subscription is billed.
+LIVE = ("active", "past_due", "pending")
+# What the billing run writes where nobody charges by itself; it says nothing of the card.
+NO_AUTOPAY = "Autopay not enabled"
+# Further verdicts than those of the schedule.
+PAID, OPEN, ENDED, INCOMPLETE, DUPLICATE, LEFT_TO_SQUARE, REFUSED = (
+    *("paid", "open", "ended", "incomplete", "duplicate", "left_to_square"),
+    "refused",
+)
+
+_NO_INTENTS = (
+    "(SELECT NULL::bigint AS id, NULL::uuid AS subscription_id, NULL::date AS period, NULL::int AS attempt, NULL::text AS state, "
+    "NULL::text AS code, NULL::text AS card_id, NULL::timestamptz AS at, NULL::timestamptz AS settled_at, "
+    "NULL::timestamptz AS failed_before WHERE false)"
+)
+# A voided row is settled already, and is not even looked at.
+_ROWS = """
+SELECT p.id::text, p.company_id::text, c.name, p.subscription_id::text, (p.amount * 100)::bigint, p.status, p.failure_reason,
+  p.square_payment_id, p.created_at, p.updated_at,
+  date_trunc('month', p.billing_period_start AT TIME ZONE 'UTC')::date, p.billing_period_start, p.billing_period_end,
+  s.status, s.autopay_enabled, s.square_subscription_id, s.square_customer_id, s.square_card_id,
+  s.deleted_at IS NOT NULL OR c.deleted_at IS NOT NULL,
+  c.settings #>> '{{integrations,payment,credentials,accessToken}}', c.settings #>> '{{integrations,payment,credentials,locationId}}',
+  coalesce(c.settings #>> '{{integrations,payment,settings,testMode}}' = 'true', false),
+  (SELECT count(*) FROM subscription_payments q WHERE q.subscription_id = p.subscription_id AND q.id <> p.id
+    AND q.status IN ('succeeded', 'refunded') AND date_trunc('month', q.billing_period_start AT TIME ZONE 'UTC')
+      = date_trunc('month', p.billing_period_start AT TIME ZONE 'UTC')),
+  (SELECT count(*) FROM subscription_payments q WHERE q.subscription_id = p.subscription_id AND q.id <> p.id
+    AND q.status IN ('pending', 'failed') AND coalesce(q.failure_reason, '') NOT LIKE 'voided:%%'
+    AND date_trunc('month', q.billing_period_start AT TIME ZONE 'UTC')
+      = date_trunc('month', p.billing_period_start AT TIME ZONE 'UTC')),
+  (SELECT coalesce(jsonb_agg(jsonb_build_array(i.attempt, i.state, i.code, i.card_id, extract(epoch FROM coalesce(i.settled_at, i.at)),
+    extract(epoch FROM i.failed_before)) ORDER BY i.attempt), '[]')
+    FROM {intents} i WHERE i.subscription_id = p.subscription_id
+    AND i.period = date_trunc('month', p.billing_period_start AT TIME ZONE 'UTC')::date),
+  (SELECT count(*) FROM {intents} i WHERE i.card_id = s.square_card_id AND i.at > %(now)s - make_interval(days => %(card_days)s)
+    AND i.state = 'DECLINED' AND coalesce(i.code, '') <> ALL(%(not_counting)s))
+FROM subscription_payments p JOIN subscriptions s ON s.id = p.subscription_id JOIN companies c ON c.id = p.company_id
+WHERE (p.status IN ('pending', 'failed') AND coalesce(p.failure_reason, '') NOT LIKE 'voided:%%' OR p.id = ANY(%(also)s::uuid[]))
+  AND (%(companies)s::uuid[] IS NULL OR p.company_id = ANY(%(companies)s::uuid[]))
+  AND (%(payment)s::uuid IS NULL OR p.id = %(payment)s::uuid)
+ORDER BY c.name, c.id, p.billing_period_start, p.id
+"""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """By what is judged. `pending_hours`: how long a payment that Square charges by itself is left to it."""
+
+    schedule: Schedule
+    pending_hours: int
+    max_age_days: int
+
+
+class Row(t.NamedTuple):
+    """A payment that is not paid, with its subscription and company."""
+
+    payment_id: str
+    company_id: str
+    company: str
+    subscription_id: str
+    cents: int
+    status: str
+    failure: str | None
+    square_payment_id: str | None
+    created_at: datetime
+    updated_at: datetime
+    period: date
+    begins_at: datetime
+    ends_at: datetime
+    subscription_status: str
+    has_autopay: bool
+    square_subscription_id: str | None
+    customer: str | None
+    card: str | None
+    is_deleted: bool
+    stored_token: str | None
+    stored_location: str | None
+    test_mode: bool
+    paid_rows: int
+    unpaid_rows: int
+    history: list[list[t.Any]]
+    card_attempts: int
+
+    @property
+    def by_square(self) -> bool:
+        """Whether Square charges the subscription by itself."""
+        return bool(self.square_subscription_id) and self.has_autopay
+
+    @property
+    def attempt(self) -> int:
+        """The number of the next attempt."""
+        return 1 + max((int(one[0]) for one in self.history), default=0)
+
+    def told(self, currency: str) -> dict[str, t.Any]:
+        """What every list of the modules says of a payment."""
+        return {
+            "company_id": self.company_id,
+            "company": self.company,
+            "subscription_id": self.subscription_id,
+            "payment_id": self.payment_id,
+            "period": f"{self.period:%Y-%m}",
+            "amount": shown(self.cents),
+            "amount_cents": self.cents,
+            "currency": currency,
+            "failure": self.failure,
+        }
+
+
+def rows_of(
+    connection: t.Any, companies: Sequence[str] | None, now: datetime, payment: str | None = None, also: Sequence[str] = ()
+) -> list[Row]:
+    """The payments that are not paid, in the order of the companies' names; `payment` alone, and `also` these whatever they are."""
+    intents = payment_intent.TABLE if payment_intent.exists(connection) else _NO_INTENTS
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _ROWS.format(intents=intents),
+            {
+                "companies": None if companies is None else list(companies),
+                "payment": payment,
+                "also": list(also),
+                "now": now,
+                "card_days": CARD_DAYS,
+                "not_counting": list(NOT_DECLINES),
+            },
+        )
+        return [Row(*row) for row in cursor]
+
+
+def judged(row: Row, rules: Rules, now: datetime) -> Turn:
+    """Whether a payment is to be charged now, by what the database says."""
+    sure = _ruled_out(row)
+    if sure:
+        return sure
+    states = {str(one[1]) for one in row.history}
+    if payment_intent.SUCCEEDED in states:
+        return Turn(PAID, "an attempt of this period has succeeded; reconcile it")
+    if states & set(payment_intent.OPEN):
+        return Turn(OPEN, "an attempt of this period has no outcome yet")
+    if row.unpaid_rows:
+        return Turn(DUPLICATE, "its period has more than one payment that is not paid; mend that first (billing_errors)")
+    if row.cents <= 0:
+        return Turn(REFUSED, f"its amount is {shown(row.cents)}; correct it first (billing_errors)")
+    if now - row.ends_at > timedelta(days=rules.max_age_days):
+        return Turn(PERSON, f"its period ended more than {rules.max_age_days} days ago; decide whether it is still to be charged")
+    if row.by_square and row.status == "pending" and not row.history:
+        until = row.created_at + timedelta(hours=rules.pending_hours)
+        if now < until:
+            return Turn(LEFT_TO_SQUARE, f"Square charges it by itself; it is left to it until {until:%Y-%m-%d %H:%M} UTC", until)
+    return _by_schedule(row, rules, now)
+
+
+def _ruled_out(row: Row) -> Turn | None:
+    if row.is_deleted or row.subscription_status not in LIVE:
+        return Turn(ENDED, f"its subscription is {'deleted' if row.is_deleted else row.subscription_status}")
+    if row.paid_rows:
+        return Turn(PAID, "its period is paid by another payment")
+    if row.square_payment_id:
+        return Turn(PAID, f"it has a payment at Square, {row.square_payment_id}, and is not settled; reconcile it")
+    missing = [
+        words
+        for there, words in ((row.has_autopay, "autopay"), (row.customer, "a customer at Square"), (row.card, "a card on file"))
+        if not there
+    ]
+    if missing:
+        return Turn(INCOMPLETE, f"its subscription has no {' and no '.join(missing)}; the customer pays by hand")
+    return None
+
+
+def _by_schedule(row: Row, rules: Rules, now: datetime) -> Turn:
+    attempts = [
+        Attempt(code, card, datetime.fromtimestamp(float(at), now.tzinfo))
+        for _number, state, code, card, at, _failed in row.history
+        if state == payment_intent.DECLINED
+    ]
+    before = row.history[0][5] if row.history else None
+    failed_at = datetime.fromtimestamp(float(before), now.tzinfo) if before is not None else None
+    if not row.history and row.status == "failed":
+        failed_at = row.updated_at
+    failure = None if row.failure == NO_AUTOPAY else row.failure
+    return turn_of(rules.schedule, now, row.card or "", failed_at, failure, attempts, row.card_attempts)

@@ -1,0 +1,179 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A run over the payments that are due: what is open is resolved first, then what may be charged is charged, each period once."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from . import payment_due, payment_intent, payment_report
+from .billing_audit import present_of
+from .billing_terms import shown
+from .errors import IncidentError
+from .payment_accounts import Firm, Register, refuse_wrong_mode
+from .payment_books import Sessions
+from .payment_charging import LEFT, PAID_THERE, STOPPED, Done, Work, charge_one, found_at_square, recorded_of
+from .payment_due import Row
+from .payment_gate import Gate
+from .payment_intent import Intent
+from .payment_options import Pace, Scope
+from .payment_resolution import resolve_one
+from .payment_schedule import DUE, Turn
+from .square_account import SquareDown, SquareRefusal
+from .square_credentials import KEY_VARIABLE, StoredCredentials
+from .square_payments import PaymentAccounts
+
+_COMPANIES = "SELECT id::text FROM companies WHERE id = ANY(%s::uuid[])"
+# A payment may be made before its period begins, by a billing day of the month before.
+_BEFORE_PERIOD = timedelta(days=1)
+
+
+@dataclass
+class Plan:
+    """What a run is about to do."""
+
+    now: datetime
+    due: list[Row]
+    open: list[tuple[Row, Intent]]
+    left: list[tuple[Row, Turn]]
+
+    @property
+    def rows(self) -> list[Row]:
+        return [*self.due, *(row for row, _intent in self.open)]
+
+
+def firm_of(row: Row) -> Firm:
+    """Whose account a payment goes to."""
+    return Firm(row.company_id, row.company, row.stored_token, row.stored_location, row.test_mode)
+
+
+def refuse_unknown(connection: t.Any, companies: Sequence[str] | None) -> None:
+    """Raise IncidentError for a company that is not there."""
+    if companies is None:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(_COMPANIES, (list(companies),))
+        unknown = sorted(set(companies) - {identity for (identity,) in cursor})
+    if unknown:
+        raise IncidentError(f"there is no company {', '.join(unknown[:5])}; correct company_ids, or login_db")
+
+
+def planned(scope: Scope) -> Plan:
+    """What the database says is to be done."""
+    with scope.books.reading() as connection:
+        refuse_unknown(connection, scope.company_ids)
+        now = present_of(connection)
+        intents = {one.payment_id: one for one in payment_intent.open_intents(connection, scope.company_ids)}
+        rows = payment_due.rows_of(connection, scope.company_ids, now, also=list(intents))
+    plan = Plan(now, [], [], [])
+    for row in rows:
+        if row.payment_id in intents:
+            plan.open.append((row, intents[row.payment_id]))
+            continue
+        turn = payment_due.judged(row, scope.rules, now)
+        if turn.verdict == DUE:
+            plan.due.append(row)
+        else:
+            plan.left.append((row, turn))
+    return plan
+
+
+def refuse_too_much(plan: Plan, pace: Pace) -> None:
+    """The guards. Nothing was charged yet."""
+    look = "look at the list in check mode, then name companies in company_ids or raise the guard"
+    if len(plan.due) > pace.max_payments:
+        raise IncidentError(
+            f"the guard max_payments ({pace.max_payments}) stopped the run: {len(plan.due)} payments are due; nothing was charged; {look}"
+        )
+    total = sum(row.cents for row in plan.due)
+    if total > pace.max_total_cents:
+        raise IncidentError(
+            f"the guard max_total ({shown(pace.max_total_cents)}) stopped the run: {shown(total)} is due; nothing was charged; {look}"
+        )
+
+
+def retry(scope: Scope, pace: Pace, incident: str, check_mode: bool) -> dict[str, t.Any]:
+    """Charge what is due, and return what the module does. In check mode nothing is written, here or at Square."""
+    plan = planned(scope)
+    refuse_too_much(plan, pace)
+    if not plan.rows:
+        return payment_report.retried(scope, plan, [], [], None, check_mode)
+    refuse_wrong_mode(map(firm_of, plan.rows), scope.setting, scope.environment)
+    with ExitStack() as stack:
+        register = _register(scope, plan, stack, pace.max_in_flight)
+        gate = Gate(pace.max_in_flight, pace.max_per_second, pace.breaker_after)
+        without = register.enrol([firm_of(row) for row in plan.rows])
+        plan.left += [(row, Turn(payment_due.INCOMPLETE, without[row.company_id])) for row in plan.due if row.company_id in without]
+        plan.due = [row for row in plan.due if row.company_id not in without]
+        plan.open = [(row, one) for row, one in plan.open if row.company_id not in without]
+        _refuse_places(register, plan, scope, gate, pace.max_in_flight)
+        sessions = Sessions(scope.books, stack)
+        work = Work(incident, scope.currency, scope.rules, register, sessions, gate, pace.tries, pace.first_wait)
+        if check_mode:
+            return payment_report.retried(scope, plan, *_foreseen(work, plan), gate, check_mode)
+        with scope.books.writing(incident) as connection:
+            payment_intent.make_table(connection)
+        with ThreadPoolExecutor(max_workers=pace.max_in_flight) as threads:
+            # What is open decides which periods may be charged at all.
+            resolved = list(threads.map(lambda one: resolve_one(work, one[0], one[1], pace.patience), plan.open))
+            done = list(threads.map(lambda row: charge_one(work, row), plan.due))
+    return payment_report.retried(scope, plan, resolved, done, gate, check_mode)
+
+
+def _register(scope: Scope, plan: Plan, stack: ExitStack, connections: int) -> Register:
+    begin = min([row.begins_at for row in plan.rows]) - _BEFORE_PERIOD
+    # Square shows a year.
+    begin = max(begin, plan.now - timedelta(days=364))
+    credentials = StoredCredentials(scope.books.variables.get(KEY_VARIABLE, ""))
+    return Register(PaymentAccounts(stack, connections), credentials, scope.setting, begin)
+
+
+def _refuse_places(register: Register, plan: Plan, scope: Scope, gate: Gate, in_flight: int) -> None:
+    """Each account takes the currency, and lets itself be asked, before the first charge."""
+    firms = {row.company_id: row for row in plan.due}
+
+    def look(row: Row) -> str:
+        try:
+            register.place_of(row.company_id, scope.currency)
+        except (SquareDown, SquareRefusal) as error:
+            gate.stop(f"{row.company}: {error}", isinstance(error, SquareDown))
+        except IncidentError as error:
+            return f"{row.company}: {error}; nothing was charged"
+        return ""
+
+    with ThreadPoolExecutor(max_workers=in_flight) as threads:
+        for refused in threads.map(look, firms.values()):
+            if refused:
+                raise IncidentError(refused)
+
+
+def _foreseen(work: Work, plan: Plan) -> tuple[list[Done], list[Done]]:
+    """What a run would do, as far as reading tells."""
+    opened = [Done(row, intent, None) for row, intent in plan.open]
+    done: list[Done] = []
+    for row in plan.due:
+        if work.gate.reason is not None:
+            done.append(Done(row, None, None, STOPPED, work.gate.reason))
+            continue
+        try:
+            there = found_at_square(work.register.account(row.company_id), row)
+        except (SquareDown, SquareRefusal) as error:
+            done.append(Done(row, None, None, LEFT, str(error)))
+            continue
+        done.append(_foreseen_one(work, row, [one.identity for one in there]))
+    return opened, done
+
+
+def _foreseen_one(work: Work, row: Row, there: Sequence[str]) -> Done:
+    with work.sessions.borrowed() as session, session.transaction():
+        recorded = recorded_of(session.connection, there)
+    open_ones = [one for one in there if one not in recorded]
+    if open_ones:
+        return Done(row, None, None, PAID_THERE, f"it is paid at Square by {open_ones[0]} already; reconcile it")
+    return Done(row, None, None)

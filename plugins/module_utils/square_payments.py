@@ -1,0 +1,273 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Payments through Square's SDK: one charge with what came of it, and what an account shows of its payments, locations and cards.
+
+The SDK's own retries are off: who calls decides what is asked again. No sentence and no result holds a token, and none an answer's text.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import typing as t
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import datetime, timezone
+from functools import partial
+
+from . import square_transport
+from .errors import LibraryMissing
+from .square_account import MISSING_SDK, SquareDown, SquareUnclear, refusal
+
+if MISSING_SDK is None:
+    import httpx
+    from square import Square
+    from square.core.api_error import ApiError
+
+# For one answer to a payment, which a bank takes part in.
+PAYMENT_SECONDS = 30.0
+_ASKED_ONCE: t.Any = {"max_retries": 0}
+_CODE = re.compile(r"[A-Z0-9_]{3,60}")
+_PAGE = 100
+CHARGED, TAKEN = "COMPLETED", ("COMPLETED", "APPROVED", "PENDING")
+
+Found = t.TypeVar("Found")
+
+
+class Seen(t.NamedTuple):
+    """A payment as Square shows it."""
+
+    identity: str
+    status: str
+    cents: int
+    currency: str
+    created_at: datetime
+    updated_at: datetime
+    location: str
+    customer: str | None
+    reference: str | None
+    note: str | None
+    card: str | None
+    refunded_cents: int
+    code: str | None
+
+
+class Place(t.NamedTuple):
+    """A location of an account."""
+
+    identity: str
+    currency: str
+    is_active: bool
+
+
+class Reply(t.NamedTuple):
+    """What came of one request to charge. `status` is 0 where no answer came. `after` are the seconds that Square asks to wait."""
+
+    status: int
+    code: str | None = None
+    payment: Seen | None = None
+    after: float | None = None
+    detail: str = ""
+
+
+class PaymentAccount:
+    """The account of one company. Everything but `charge` raises SquareRefusal or SquareDown."""
+
+    def __init__(self, token: str, base_url: str, transport: t.Any) -> None:
+        self._base_url = base_url
+        self._square = Square(token=token, base_url=base_url, httpx_client=transport)
+
+    def charge(self, request: dict[str, t.Any]) -> Reply:
+        """Ask for one payment, once. Whatever happens is a reply."""
+        try:
+            found = self._square.payments.create(**request, request_options=_ASKED_ONCE).payment
+            return Reply(200, payment=_seen(found))
+        except ApiError as error:
+            return _refused(error)
+        except httpx.TimeoutException:
+            return Reply(0, detail="no answer in time")
+        except httpx.HTTPError as error:
+            return Reply(0, detail=type(error).__name__)
+        except (AttributeError, KeyError, IndexError, TypeError, ValueError):
+            return Reply(0, detail="an answer that has not the form of Square's API")
+
+    def places(self) -> list[Place]:
+        """The locations of the account."""
+        return self._asked(
+            "the locations", lambda: [_place(one) for one in self._square.locations.list(request_options=_ASKED_ONCE).locations or []]
+        )
+
+    def main_place(self) -> Place:
+        """The location that Square takes where none is named."""
+        return self._asked(
+            "the main location", lambda: _place(self._square.locations.get(location_id="main", request_options=_ASKED_ONCE).location)
+        )
+
+    def payments(self, places: t.Sequence[str], begin: datetime) -> Iterator[Seen]:
+        """The payments since a moment over all these locations. Without one Square lists those of the main location alone."""
+        for place in places:
+            cursor: str | None = None
+            while True:
+                found, cursor = self._asked("the payments", partial(self._page, place, begin, cursor))
+                yield from found
+                if not cursor:
+                    break
+
+    def _page(self, place: str, begin: datetime, cursor: str | None) -> tuple[list[Seen], str | None]:
+        stamp = begin.astimezone(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
+        where = {"begin_time": stamp, "location_id": place, "limit": _PAGE, "sort_order": "ASC", "cursor": cursor}
+        page: t.Any = self._square.payments.list(**where, request_options=_ASKED_ONCE)
+        return [_seen(one) for one in page.items or []], page.response.cursor
+
+    def payment(self, identity: str) -> Seen:
+        """One payment, which is shown as it is now."""
+        return self._asked("a payment", lambda: _seen(self._square.payments.get(payment_id=identity, request_options=_ASKED_ONCE).payment))
+
+    def card_is_usable(self, identity: str) -> bool:
+        """Whether the card is enabled."""
+        found = self._asked("a card", lambda: self._square.cards.get(card_id=identity, request_options=_ASKED_ONCE).card)
+        return bool(found and found.enabled)
+
+    def subscription_status(self, identity: str) -> str:
+        """What state a subscription is in."""
+        found: t.Any = self._asked(
+            "a subscription", lambda: self._square.subscriptions.get(subscription_id=identity, request_options=_ASKED_ONCE).subscription
+        )
+        return str(found.status)
+
+    def events(self, begin: datetime) -> Iterator[tuple[str, datetime, Seen]]:
+        """The events of payments since a moment, the oldest first: id, time, and the payment as it was told."""
+        stamp = begin.astimezone(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
+        wanted: t.Any = {
+            "filter": {"event_types": ["payment.created", "payment.updated"], "created_at": {"start_at": stamp}},
+            "sort": {"field": "DEFAULT", "order": "ASC"},
+        }
+        cursor: str | None = None
+        while True:
+            page: t.Any = self._asked("the events", partial(self._events, wanted, cursor))
+            for one in page.events or []:
+                payment = self._asked("an event", partial(_seen_in, one))
+                yield one.event_id, _moment(one.created_at), payment
+            cursor = page.cursor
+            if not cursor:
+                break
+
+    def _events(self, query: t.Any, cursor: str | None) -> t.Any:
+        more = {"cursor": cursor} if cursor else {}
+        return self._square.events.search_events(limit=_PAGE, query=query, **more, request_options=_ASKED_ONCE)
+
+    def _asked(self, what: str, question: Callable[[], Found]) -> Found:
+        try:
+            return question()
+        except ApiError as error:
+            raise refusal(error, what, self._base_url) from None
+        except httpx.TimeoutException:
+            raise SquareDown(f"Square at {self._base_url} did not answer in time; run again when it does") from None
+        except httpx.HTTPError as error:
+            raise SquareDown(
+                f"Square does not answer at {self._base_url} ({type(error).__name__}); correct square_base_url, or run again when it does"
+            ) from None
+        except (AttributeError, KeyError, IndexError, TypeError, ValueError):
+            raise SquareUnclear(f"Square's answer about {what} has not the form of its API; look at it in Square's dashboard") from None
+
+
+class PaymentAccounts:
+    """The accounts of many companies over one pool of connections for each address; companies with one token share an account."""
+
+    def __init__(self, stack: ExitStack, connections: int) -> None:
+        """The connections are closed with the stack. Raises LibraryMissing where the SDK is missing."""
+        if MISSING_SDK:
+            raise LibraryMissing(MISSING_SDK)
+        self._stack, self._connections = stack, connections
+        self._transports: dict[str, t.Any] = {}
+        self._accounts: dict[tuple[str, str], PaymentAccount] = {}
+        self._lock = threading.Lock()
+
+    def account(self, token: str, base_url: str) -> PaymentAccount:
+        """The account behind a token at an address."""
+        with self._lock:
+            if base_url not in self._transports:
+                transport = square_transport.client_of(base_url, PAYMENT_SECONDS, self._connections)
+                self._transports[base_url] = self._stack.enter_context(transport)
+            if (base_url, token) not in self._accounts:
+                self._accounts[base_url, token] = PaymentAccount(token, base_url, self._transports[base_url])
+            return self._accounts[base_url, token]
+
+
+def _refused(error: t.Any) -> Reply:
+    """An answer other than 2xx: its first code, and the payment that a decline comes with."""
+    status = error.status_code or 0
+    if status < 400:
+        return Reply(0, detail="an answer that has not the form of Square's API")
+    found = error.errors[0].code if error.errors else None
+    code = found if isinstance(found, str) and _CODE.fullmatch(found) else None
+    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+    payment = error.body.get("payment") if isinstance(error.body, dict) else None
+    return Reply(status, code, _declined(payment), seconds_of(headers.get("retry-after")), f"{status} {code or 'without a code'}")
+
+
+def seconds_of(text: str | None) -> float | None:
+    """A number of seconds of a header, None where there is none."""
+    try:
+        seconds = float(text or "")
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds < float("inf") else None
+
+
+def _declined(payment: t.Any) -> Seen | None:
+    """The payment of a decline, as far as it can be read."""
+    if not isinstance(payment, dict) or not isinstance(payment.get("id"), str):
+        return None
+    moment = datetime.now(timezone.utc)
+    money = payment.get("amount_money") or {}
+    place, status = str(payment.get("location_id", "")), str(payment.get("status"))
+    cents, currency = int(money.get("amount", 0)), str(money.get("currency", ""))
+    return Seen(payment["id"], status, cents, currency, moment, moment, place, None, payment.get("reference_id"), None, None, 0, None)
+
+
+def _place(found: t.Any) -> Place:
+    return Place(found.id, str(found.currency), found.status == "ACTIVE")
+
+
+def _moment(text: t.Any) -> datetime:
+    moment = datetime.fromisoformat(str(text).replace("Z", "+00:00"))
+    if moment.tzinfo is None:
+        raise ValueError("a time without its offset")
+    return moment.astimezone(timezone.utc)
+
+
+def _seen(found: t.Any) -> Seen:
+    card = found.card_details and found.card_details.card
+    errors = (found.card_details and found.card_details.errors) or []
+    refunded = found.refunded_money and found.refunded_money.amount
+    if not isinstance(found.id, str) or not isinstance(found.status, str):
+        raise ValueError("no payment")
+    return Seen(
+        found.id,
+        found.status,
+        int(found.amount_money.amount),
+        str(found.amount_money.currency),
+        _moment(found.created_at),
+        _moment(found.updated_at or found.created_at),
+        str(found.location_id),
+        found.customer_id,
+        found.reference_id,
+        found.note,
+        card and card.id,
+        int(refunded or 0),
+        str(errors[0].code) if errors else None,
+    )
+
+
+def _seen_in(event: t.Any) -> Seen:
+    """The payment that an event tells of."""
+    told = event.data.object["payment"]
+    card = (told.get("card_details") or {}).get("card") or {}
+    money, refunded = told["amount_money"], told.get("refunded_money") or {}
+    times = _moment(told["created_at"]), _moment(told.get("updated_at") or told["created_at"])
+    whose = told.get("customer_id"), told.get("reference_id"), told.get("note"), card.get("id")
+    amount = int(money["amount"]), str(money["currency"])
+    place, back = str(told.get("location_id")), int(refunded.get("amount", 0))
+    return Seen(told["id"], str(told["status"]), *amount, *times, place, *whose, back, None)
