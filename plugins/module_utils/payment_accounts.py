@@ -46,7 +46,8 @@ def refuse_wrong_square(setting: str, environment: str) -> None:
         )
     if environment == SANDBOX and host == production:
         raise IncidentError(
-            "square_base_url leads to Square's production, where real cards are charged, and square_environment is sandbox; correct one of them"
+            "square_base_url leads to Square's production, where real cards are charged, and square_environment is sandbox; "
+            "correct one of them"
         )
 
 

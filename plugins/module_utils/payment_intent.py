@@ -59,8 +59,8 @@ CREATE INDEX IF NOT EXISTS payment_intent_open ON circuit_sage_ops.payment_inten
 # Where the table is not made yet, the same columns without a row.
 TABLE = "circuit_sage_ops.payment_intent"
 _COLUMNS = (
-    "id, incident, company_id::text, subscription_id::text, payment_id::text, period, attempt, amount_cents, currency, card_id, customer_id, "
-    "location_id, idempotency_key, request_sha256, state, code, square_payment_id, at, called_at"
+    "id, incident, company_id::text, subscription_id::text, payment_id::text, period, attempt, amount_cents, currency, card_id, "
+    "customer_id, location_id, idempotency_key, request_sha256, state, code, square_payment_id, at, called_at"
 )
 
 
@@ -178,8 +178,8 @@ def read(connection: t.Any, identity: int) -> Intent:
 
 _INTEND = f"""
 WITH made AS (
-  INSERT INTO {TABLE} AS i (incident, company_id, subscription_id, payment_id, period, attempt, amount_cents, currency, card_id, customer_id,
-    location_id, idempotency_key, request_sha256, status_before, reason_before, failed_before)
+  INSERT INTO {TABLE} AS i (incident, company_id, subscription_id, payment_id, period, attempt, amount_cents, currency, card_id,
+    customer_id, location_id, idempotency_key, request_sha256, status_before, reason_before, failed_before)
   SELECT %(incident)s, p.company_id, p.subscription_id, p.id, %(period)s, %(attempt)s, %(amount_cents)s, %(currency)s, %(card_id)s,
     %(customer_id)s, %(location_id)s, %(idempotency_key)s, %(request_sha256)s, p.status, p.failure_reason,
     CASE WHEN p.status = 'failed' THEN p.updated_at END

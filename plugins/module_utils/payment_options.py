@@ -89,7 +89,14 @@ def _at_least(options: Mapping[str, t.Any], least: float, *names: str) -> None:
 
 
 def scope_of(options: Mapping[str, t.Any]) -> Scope:
-    """What the options of all payment modules say. Raises IncidentError for what makes no sense."""
+    """What the options of all payment modules say, and the env file. Raises IncidentError for what makes no sense."""
+    server, password, variables = server_and_password(options)
+    books = PaymentBooks(server, password, variables, options["statement_timeout"], options.get("lock_timeout", 5))
+    return scope_in(books, options)
+
+
+def scope_in(books: PaymentBooks, options: Mapping[str, t.Any]) -> Scope:
+    """The same where the database is known."""
     _at_least(options, 1, "limit", "statement_timeout", "max_age_days")
     _at_least(options, 0, "pending_hours")
     schedule = schedule_of(options["schedule_days"], options["max_attempts"], options["max_card_attempts"])
@@ -98,10 +105,8 @@ def scope_of(options: Mapping[str, t.Any]) -> Scope:
         raise IncidentError(f"currency is `{currency}`; write three capital letters of a currency with cents, for example USD")
     refuse_wrong_square(options["square_base_url"], options["square_environment"])
     companies = companies_of(options["company_ids"])
-    server, password, variables = server_and_password(options)
-    books = PaymentBooks(server, password, variables, options["statement_timeout"], options.get("lock_timeout", 5))
     rules = Rules(schedule, options["pending_hours"], options["max_age_days"])
-    page = options["payment_page"].strip() or _page_of(variables)
+    page = options["payment_page"].strip() or _page_of(books.variables)
     return Scope(books, companies, options["square_base_url"], options["square_environment"], currency, page, rules, options["limit"])
 
 

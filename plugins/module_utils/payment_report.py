@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from .billing_terms import shown
 from .payment_charging import Done
 from .payment_gate import Gate
-from .payment_intent import DECLINED, SUCCEEDED, UNKNOWN
+from .payment_intent import SUCCEEDED, UNKNOWN
 from .payment_schedule import EXHAUSTED, MUST_ACT
 from .square_codes import HARD, NEVER_ARRIVED, UNLISTED, class_of, is_decline
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import itertools
 import typing as t
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,7 +37,7 @@ def schedule_of(days: Sequence[float], max_attempts: int, max_card_attempts: int
         raise IncidentError(f"schedule_days is empty; {form}")
     if any(not 0 <= day <= 365 for day in days):
         raise IncidentError(f"schedule_days holds a day below 0 or above 365; {form}")
-    if any(later <= earlier for earlier, later in itertools.pairwise(days)):
+    if any(days[index + 1] <= days[index] for index in range(len(days) - 1)):
         raise IncidentError(f"schedule_days goes backwards or stands still ({', '.join(f'{day:g}' for day in days)}); {form}")
     if max_attempts < 1:
         raise IncidentError(f"max_attempts is {max_attempts}; write a number above 0, for example 4")

@@ -1,0 +1,106 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Books with payments that are due, the same companies at the simulator of Square, and the payment modules' functions on both."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from books import BACKEND, ENCRYPTION_KEY, Books, Server
+from square_control import SquareControl
+
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import payment_options, payment_retry
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.payment_books import PaymentBooks
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.payment_options import Pace, Scope
+
+INCIDENT = "20261123T093000Z-payment_failure"
+# So that a failed payment may be tried again at once, and again.
+AT_ONCE = [0, 1e-9, 2e-9, 3e-9, 4e-9, 5e-9]
+
+_FILL = """
+INSERT INTO companies (id, name, subdomain, settings)
+SELECT md5('company' || n)::uuid, 'Company ' || lpad(n::text, 5, '0'), 'paying-' || n,
+  jsonb_build_object('integrations', jsonb_build_object('payment', jsonb_build_object('provider', 'square', 'enabled', true,
+    'credentials', jsonb_build_object('accessToken', 'EAAAtoken-' || n % {accounts}, 'locationId', 'L' || n % {accounts}),
+    'settings', jsonb_build_object('testMode', true))))
+FROM generate_series(1, {companies}) n;
+INSERT INTO subscriptions (id, company_id, status, monthly_amount, autopay_enabled, square_customer_id, square_card_id)
+SELECT md5('subscription' || n)::uuid, md5('company' || n)::uuid, 'past_due', 50, true, 'customer-' || n, 'ccof:card-' || n
+FROM generate_series(1, {companies}) n;
+INSERT INTO subscription_payments (id, subscription_id, company_id, amount, status, billing_period_start, billing_period_end,
+  location_count, failure_reason, created_at, updated_at)
+SELECT md5('payment' || n || '/' || m)::uuid, md5('subscription' || n)::uuid, md5('company' || n)::uuid, 50, 'failed',
+  start, start + interval '1 month - 1 second', 1, 'INSUFFICIENT_FUNDS', now() - interval '40 days', now() - interval '40 days'
+FROM generate_series(1, {companies}) n, generate_series(0, {periods} - 1) m,
+  LATERAL (SELECT (date_trunc('month', now() AT TIME ZONE 'UTC') - make_interval(months => m)) AT TIME ZONE 'UTC' AS start) s;
+ANALYZE companies; ANALYZE subscriptions; ANALYZE subscription_payments;
+"""
+
+
+def identity(kind: str, *numbers: int) -> str:
+    """The id of a row that `fill` makes."""
+    return str(uuid.UUID(hashlib.md5((kind + "/".join(map(str, numbers))).encode()).hexdigest()))  # noqa: S324 - as in the statement
+
+
+def fill(books: Books, square: SquareControl, companies: int, periods: int = 1, accounts: int = 1) -> None:
+    """So many companies with one failed payment for each period, each paying into one of the accounts."""
+    books.ask(_FILL.format(companies=companies, periods=periods, accounts=accounts))
+    square.accounts([account(number) for number in range(accounts)])
+
+
+def account(number: int) -> dict[str, Any]:
+    """An account at Square, with a second location that is the main one."""
+    places = [
+        {"id": f"M{number}", "name": "Main", "currency": "USD", "main": True},
+        {"id": f"L{number}", "name": "Shop", "currency": "USD"},
+    ]
+    token = hashlib.sha256(f"EAAAtoken-{number}".encode()).hexdigest()
+    return {"token_sha256": token, "merchant_id": f"merchant-{number}", "locations": places, "events_enabled": True}
+
+
+@contextmanager
+def empty(server: Server) -> Iterator[Books]:
+    """A database with the application's schema and no rows."""
+    name = f"charges_{uuid.uuid4().hex[:8]}"
+    server.admin(f"CREATE DATABASE {name}")
+    books = Books(server, name)
+    try:
+        books.ask("CREATE EXTENSION pgcrypto")
+        for path in sorted((BACKEND / "migrations").glob("*.sql")):
+            books.ask(path.read_text(encoding="utf-8"))
+        yield books
+    finally:
+        books.close()
+        server.admin(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def options(books: Books, square: SquareControl, **given: Any) -> dict[str, Any]:
+    """The options of a module with all defaults, and what a test wants otherwise."""
+    spec = {**payment_options.PAYMENT_OPTIONS, **payment_options.CHARGING_OPTIONS}
+    defaults = {name: option.get("default") for name, option in spec.items()}
+    sandbox = {"square_base_url": square.base_url, "square_environment": "sandbox", "lock_timeout": 5, "max_per_second": 0}
+    return {**defaults, **sandbox, "listing_lag_seconds": 1, **given}
+
+
+def scope_of(books: Books, square: SquareControl, **given: Any) -> Scope:
+    """Whose payments, by what rules."""
+    chosen = options(books, square, **given)
+    key = chosen.pop("encryption_key", ENCRYPTION_KEY)
+    variables = {"ENCRYPTION_KEY": key, "FRONTEND_URL": "https://app.example.com"}
+    paying = PaymentBooks(books.login, books.password, variables, chosen["statement_timeout"], chosen["lock_timeout"])
+    return payment_options.scope_in(paying, chosen)
+
+
+def pace_of(books: Books, square: SquareControl, **given: Any) -> Pace:
+    """How a run charges."""
+    return payment_options.pace_of(options(books, square, **given))
+
+
+def retry(books: Books, square: SquareControl, check_mode: bool = False, **given: Any) -> dict[str, Any]:
+    """What payment_retry returns."""
+    return payment_retry.retry(scope_of(books, square, **given), pace_of(books, square, **given), INCIDENT, check_mode)

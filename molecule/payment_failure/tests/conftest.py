@@ -1,0 +1,49 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The payment modules on the stack's PostgreSQL, each test with a database and a simulator of Square of its own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "harness"))
+# The databases of the billing's tests serve here too.
+sys.path.insert(0, str(Path(__file__).parents[2] / "billing_errors" / "tests"))
+sys.path.insert(0, str(Path(__file__).parent))
+
+# Else a failed assertion in one of these would not say what it compared.
+pytest.register_assert_rewrite("books", "causes", "charges", "fixtures", "leaks", "playbook", "sandbox")
+
+from books import Books, Server  # noqa: E402
+from charges import empty  # noqa: E402
+from fixtures import player, pytest_generate_tests, sandbox, seeded_rows  # noqa: E402
+from sandbox import Sandbox  # noqa: E402
+from square_control import SquareControl, started  # noqa: E402
+
+__all__ = ["player", "pytest_generate_tests", "sandbox", "seeded_rows"]
+
+
+@pytest.fixture(scope="session")
+def server(sandbox: Sandbox) -> Server:
+    """The stack's server."""
+    return Server(sandbox)
+
+
+@pytest.fixture
+def square(tmp_path: Path) -> Iterator[SquareControl]:
+    """A simulator of the test's own that shows payments at once."""
+    with started(tmp_path) as control:
+        control.listing(0)
+        yield control
+
+
+@pytest.fixture
+def books(server: Server) -> Iterator[Books]:
+    """A database of the test's own, without rows."""
+    with empty(server) as made:
+        yield made
