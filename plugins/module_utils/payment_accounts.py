@@ -113,29 +113,32 @@ class Listing:
     def __init__(self, payments: Iterable[Seen], began: float) -> None:
         self.began = began
         self.by_id: dict[str, Seen] = {}
-        for one in payments:
-            self.add(one)
-        self.by_reference: dict[str, list[Seen]] = defaultdict(list)
-        self._by_customer: dict[str, list[Seen]] = defaultdict(list)
-        for one in self.by_id.values():
-            if one.reference:
-                self.by_reference[one.reference].append(one)
-            elif one.customer and one.status in TAKEN:
-                self._by_customer[one.customer].append(one)
+        self._by_reference: dict[str, list[Seen]] = {}
+        self._by_customer: dict[str, list[Seen]] = {}
+        self.take_in(payments)
 
     def age(self) -> float:
         """How many seconds ago it was begun."""
         return time.monotonic() - self.began
 
-    def add(self, payment: Seen) -> None:
-        """Of one payment that is told twice the newer one counts."""
-        known = self.by_id.get(payment.identity)
-        if known is None or known.updated_at <= payment.updated_at:
-            self.by_id[payment.identity] = payment
+    def take_in(self, payments: Iterable[Seen]) -> None:
+        """Add payments. Of one that is told twice the newer state counts."""
+        for one in payments:
+            known = self.by_id.get(one.identity)
+            if known is None or known.updated_at <= one.updated_at:
+                self.by_id[one.identity] = one
+        references: dict[str, list[Seen]] = defaultdict(list)
+        customers: dict[str, list[Seen]] = defaultdict(list)
+        for one in self.by_id.values():
+            if one.reference:
+                references[one.reference].append(one)
+            elif one.customer and one.status in TAKEN:
+                customers[one.customer].append(one)
+        self._by_reference, self._by_customer = references, customers
 
     def referring(self, reference: str) -> list[Seen]:
         """The payments that refer to a row, refused ones too."""
-        return self.by_reference.get(reference, [])
+        return self._by_reference.get(reference, [])
 
     def taken_for(self, reference: str) -> list[Seen]:
         """The payments that refer to a row and took money, or are about to."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
-from . import row_change
+from . import payment_intent, row_change
 from .billing_database import connect, sentence, transaction
 from .errors import IncidentError
 from .password_login import Server
@@ -73,13 +73,14 @@ class Sessions:
             if self._free:
                 return t.cast(Session, self._free.pop())
         connection = connect(self._books.server, self._books.password)
-        session = Session(connection)
         with self._lock:
             self._stack.callback(connection.close)
-        with session.transaction() as cursor:
+        # A transaction begins where it is begun, so that a session in between holds nothing.
+        connection.autocommit = True
+        with connection.cursor() as cursor:
             cursor.execute("SET statement_timeout = %s", (f"{self._books.statement_timeout}s",))
             cursor.execute("SET lock_timeout = %s", (f"{self._books.lock_timeout}s",))
-        return session
+        return Session(connection)
 
 
 class Session:
@@ -91,8 +92,20 @@ class Session:
     @contextmanager
     def transaction(self) -> Iterator[t.Any]:
         """One transaction: committed at the end, rolled back when anything fails. Gives a cursor."""
-        with self.connection, self.connection.cursor() as cursor:
-            yield cursor
+        with self.connection.cursor() as cursor:
+            cursor.execute("BEGIN")
+            try:
+                yield cursor
+            except BaseException:
+                if not self.connection.closed:
+                    cursor.execute("ROLLBACK")
+                raise
+            cursor.execute("COMMIT")
+
+    def finally_unlock(self, payment: str) -> None:
+        """Let others near a payment. A session that is gone has let go of it already."""
+        if not self.connection.closed:
+            payment_intent.unlock(self.connection, payment)
 
     def surely(self, work: t.Callable[[t.Any], t.Any]) -> t.Any:
         """A transaction that is begun again where the server ended it for another session's sake."""

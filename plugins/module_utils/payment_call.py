@@ -32,9 +32,9 @@ def outcome_of(reply: Reply, lost: bool) -> Settled | None:
         if payment.status == CHARGED:
             return Settled(SUCCEEDED, None, payment.identity)
         if payment.status in _FAILED:
-            return Settled(DECLINED, payment.code or "GENERIC_DECLINE", payment.identity)
+            return Settled(DECLINED, reply.code or "GENERIC_DECLINE", payment.identity)
         return Settled(UNKNOWN, payment.status, payment.identity, f"Square has the payment as {payment.status}")
-    if reply.status == 0 or reply.status >= 500 or class_of(reply.code) == TRANSIENT or reply.status in (408, 409, _LIMITED):
+    if reply.status in (0, 200) or reply.status >= 500 or class_of(reply.code) == TRANSIENT or reply.status in (408, 409, _LIMITED):
         return None
     if reply.code == KEY_REUSED:
         return Settled(UNKNOWN, reply.code, None, "its key was used for another request before, which may have been carried out")

@@ -30,8 +30,8 @@ LEFT, STOPPED, PAID_THERE, BUSY = "left", "stopped", "paid_at_square", "busy"
 _LOCK_ROWS = """
 SELECT FROM subscriptions WHERE id = %(subscription)s FOR NO KEY UPDATE;
 SELECT FROM subscription_payments WHERE id = %(payment)s FOR NO KEY UPDATE;
+SELECT clock_timestamp();
 """
-_NOW = "SELECT clock_timestamp()"
 _RECORDED = "SELECT square_payment_id FROM subscription_payments WHERE square_payment_id = ANY(%s)"
 
 
@@ -84,17 +84,15 @@ def _charged(work: Work, row: Row) -> Done:
     place = work.register.place_of(row.company_id, work.currency)
     there = found_at_square(account, row)
     with work.sessions.borrowed() as session:
-        with session.transaction():
-            if not payment_intent.try_lock(session.connection, row.payment_id):
-                return Done(row, None, None, BUSY, "another run is charging it")
+        if not payment_intent.try_lock(session.connection, row.payment_id):
+            return Done(row, None, None, BUSY, "another run is charging it")
         try:
             intent = _intended(work, session, row, place.identity, there)
             if isinstance(intent, Done):
                 return intent
             return settled(work, session, row, intent, charge_intent(work, session, account, intent, lost=False))
         finally:
-            with session.transaction():
-                payment_intent.unlock(session.connection, row.payment_id)
+            session.finally_unlock(row.payment_id)
 
 
 def found_at_square(account: Account, row: Row) -> list[Seen]:
@@ -117,12 +115,10 @@ def _intended(work: Work, session: Session, row: Row, place: str, there: list[Se
     """Look again while nobody can change the rows, and commit what is about to be charged."""
     with session.transaction() as cursor:
         cursor.execute(_LOCK_ROWS, {"subscription": row.subscription_id, "payment": row.payment_id})
-        cursor.execute(_NOW)
         now: datetime = cursor.fetchone()[0]
-        rows = payment_due.rows_of(session.connection, None, now, row.payment_id)
-        if not rows:
+        fresh = payment_due.row_of(session.connection, row.payment_id, now)
+        if fresh is None:
             return Done(row, None, None, payment_due.PAID, "it was settled meanwhile")
-        fresh = rows[0]
         turn = payment_due.judged(fresh, work.rules, now)
         if turn.verdict != DUE:
             return Done(fresh, None, None, turn.verdict, turn.reason)
@@ -156,8 +152,7 @@ def charge_intent(work: Work, session: Session, account: Account, intent: Intent
     request = intent.request()
 
     def again() -> None:
-        with session.transaction():
-            payment_intent.touch(session.connection, intent.id)
+        payment_intent.touch(session.connection, intent.id)
 
     outcome = charge(lambda: account.at_square.charge(request), work.gate, work.tries, lost, again, first_wait=work.first_wait)
     answered = outcome.state != payment_intent.UNKNOWN or outcome.square_id is not None

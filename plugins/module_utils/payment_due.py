@@ -124,23 +124,23 @@ class Row(t.NamedTuple):
         }
 
 
-def rows_of(
-    connection: t.Any, companies: Sequence[str] | None, now: datetime, payment: str | None = None, also: Sequence[str] = ()
-) -> list[Row]:
-    """The payments that are not paid, in the order of the companies' names; `payment` alone, and `also` these whatever they are."""
+def rows_of(connection: t.Any, companies: Sequence[str] | None, now: datetime, also: Sequence[str] = ()) -> list[Row]:
+    """The payments that are not paid, in the order of the companies' names, and `also` these, whatever they are."""
     intents = payment_intent.TABLE if payment_intent.exists(connection) else _NO_INTENTS
+    return _rows(
+        connection, intents, {"companies": None if companies is None else list(companies), "payment": None, "also": list(also)}, now
+    )
+
+
+def row_of(connection: t.Any, payment: str, now: datetime) -> Row | None:
+    """One payment, unless it is paid meanwhile. The table of the intents is there."""
+    rows = _rows(connection, payment_intent.TABLE, {"companies": None, "payment": payment, "also": []}, now)
+    return rows[0] if rows else None
+
+
+def _rows(connection: t.Any, intents: str, which: dict[str, t.Any], now: datetime) -> list[Row]:
     with connection.cursor() as cursor:
-        cursor.execute(
-            _ROWS.format(intents=intents),
-            {
-                "companies": None if companies is None else list(companies),
-                "payment": payment,
-                "also": list(also),
-                "now": now,
-                "card_days": CARD_DAYS,
-                "not_counting": list(NOT_DECLINES),
-            },
-        )
+        cursor.execute(_ROWS.format(intents=intents), {**which, "now": now, "card_days": CARD_DAYS, "not_counting": list(NOT_DECLINES)})
         return [Row(*row) for row in cursor]
 
 

@@ -81,9 +81,8 @@ def resolve_one(work: Work, row: Row, intent: Intent, patience: Patience) -> Don
 def _resolved(work: Work, row: Row, intent: Intent, patience: Patience) -> Done:
     account = work.register.account(row.company_id)
     with work.sessions.borrowed() as session:
-        with session.transaction():
-            if not payment_intent.try_lock(session.connection, intent.payment_id):
-                return Done(row, intent, Settled(UNKNOWN, intent.code), BUSY, "another run is at it")
+        if not payment_intent.try_lock(session.connection, intent.payment_id):
+            return Done(row, intent, Settled(UNKNOWN, intent.code), BUSY, "another run is at it")
         try:
             with session.transaction() as cursor:
                 cursor.execute("SELECT clock_timestamp()")
@@ -98,8 +97,7 @@ def _resolved(work: Work, row: Row, intent: Intent, patience: Patience) -> Done:
                 found = Settled(UNKNOWN, fresh.code, None, "Square shows nothing of it yet; look again later")
             return settled(work, session, row, fresh, found)
         finally:
-            with session.transaction():
-                payment_intent.unlock(session.connection, intent.payment_id)
+            session.finally_unlock(intent.payment_id)
 
 
 def _looked(account: Account, intent: Intent, now: datetime, patience: Patience) -> Settled | None:

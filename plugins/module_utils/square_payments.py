@@ -30,6 +30,7 @@ PAYMENT_SECONDS = 30.0
 _ASKED_ONCE: t.Any = {"max_retries": 0}
 _CODE = re.compile(r"[A-Z0-9_]{3,60}")
 _PAGE = 100
+_FORMLESS = "an answer that has not the form of Square's API"
 CHARGED, TAKEN = "COMPLETED", ("COMPLETED", "APPROVED", "PENDING")
 
 Found = t.TypeVar("Found")
@@ -61,12 +62,19 @@ class Place(t.NamedTuple):
     is_active: bool
 
 
+class Made(t.NamedTuple):
+    """A payment as the answer to its request has it."""
+
+    identity: str
+    status: str
+
+
 class Reply(t.NamedTuple):
     """What came of one request to charge. `status` is 0 where no answer came. `after` are the seconds that Square asks to wait."""
 
     status: int
     code: str | None = None
-    payment: Seen | None = None
+    payment: Made | None = None
     after: float | None = None
     detail: str = ""
 
@@ -82,7 +90,7 @@ class PaymentAccount:
         """Ask for one payment, once. Whatever happens is a reply."""
         try:
             found = self._square.payments.create(**request, request_options=_ASKED_ONCE).payment
-            return Reply(200, payment=_seen(found))
+            return Reply(200, payment=_made(found.id, found.status)) if found else Reply(0, detail=_FORMLESS)
         except ApiError as error:
             return _refused(error)
         except httpx.TimeoutException:
@@ -90,7 +98,7 @@ class PaymentAccount:
         except httpx.HTTPError as error:
             return Reply(0, detail=type(error).__name__)
         except (AttributeError, KeyError, IndexError, TypeError, ValueError):
-            return Reply(0, detail="an answer that has not the form of Square's API")
+            return Reply(0, detail=_FORMLESS)
 
     def places(self) -> list[Place]:
         """The locations of the account."""
@@ -124,10 +132,18 @@ class PaymentAccount:
         """One payment, which is shown as it is now."""
         return self._asked("a payment", lambda: _seen(self._square.payments.get(payment_id=identity, request_options=_ASKED_ONCE).payment))
 
-    def card_is_usable(self, identity: str) -> bool:
-        """Whether the card is enabled."""
-        found = self._asked("a card", lambda: self._square.cards.get(card_id=identity, request_options=_ASKED_ONCE).card)
-        return bool(found and found.enabled)
+    def cards(self) -> Iterator[tuple[str, bool]]:
+        """The cards on file, and whether each is enabled."""
+        cursor: str | None = None
+        while True:
+            found, cursor = self._asked("the cards", partial(self._cards, cursor))
+            yield from found
+            if not cursor:
+                break
+
+    def _cards(self, cursor: str | None) -> tuple[list[tuple[str, bool]], str | None]:
+        page: t.Any = self._square.cards.list(include_disabled=True, cursor=cursor, request_options=_ASKED_ONCE)
+        return [(str(one.id), bool(one.enabled)) for one in page.items or []], page.response.cursor
 
     def subscription_status(self, identity: str) -> str:
         """What state a subscription is in."""
@@ -199,12 +215,13 @@ def _refused(error: t.Any) -> Reply:
     """An answer other than 2xx: its first code, and the payment that a decline comes with."""
     status = error.status_code or 0
     if status < 400:
-        return Reply(0, detail="an answer that has not the form of Square's API")
+        return Reply(0, detail=_FORMLESS)
     found = error.errors[0].code if error.errors else None
     code = found if isinstance(found, str) and _CODE.fullmatch(found) else None
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
-    payment = error.body.get("payment") if isinstance(error.body, dict) else None
-    return Reply(status, code, _declined(payment), seconds_of(headers.get("retry-after")), f"{status} {code or 'without a code'}")
+    told = error.body.get("payment") if isinstance(error.body, dict) else None
+    payment = _made(told.get("id"), told.get("status")) if isinstance(told, dict) else None
+    return Reply(status, code, payment, seconds_of(headers.get("retry-after")), f"{status} {code or 'without a code'}")
 
 
 def seconds_of(text: str | None) -> float | None:
@@ -216,15 +233,9 @@ def seconds_of(text: str | None) -> float | None:
     return seconds if 0 <= seconds < float("inf") else None
 
 
-def _declined(payment: t.Any) -> Seen | None:
-    """The payment of a decline, as far as it can be read."""
-    if not isinstance(payment, dict) or not isinstance(payment.get("id"), str):
-        return None
-    moment = datetime.now(timezone.utc)
-    money = payment.get("amount_money") or {}
-    place, status = str(payment.get("location_id", "")), str(payment.get("status"))
-    cents, currency = int(money.get("amount", 0)), str(money.get("currency", ""))
-    return Seen(payment["id"], status, cents, currency, moment, moment, place, None, payment.get("reference_id"), None, None, 0, None)
+def _made(identity: t.Any, status: t.Any) -> Made | None:
+    """None where the answer does not say what it is."""
+    return Made(identity, status) if isinstance(identity, str) and isinstance(status, str) else None
 
 
 def _place(found: t.Any) -> Place:

@@ -20,8 +20,11 @@ _PAYMENT = (
     *("id", "created_at", "updated_at", "status", "location_id", "customer_id", "reference_id", "amount_money", "refunded_money"),
     *("card_details", "note"),
 )
-_CARD_DETAILS = ("status", "errors", "card")
+_CARD_DETAILS = ("errors", "card")
+# Of a payment that was asked for only whether it was made: what it is about was said in the request.
+_MADE = ("id", "status")
 _CARD = ("id",)
+_CARDS = ("id", "customer_id", "enabled")
 _KEPT = ("content-type", "retry-after", "retry-after-ms", "x-ratelimit-reset")
 
 
@@ -29,31 +32,34 @@ def _only(found: t.Any, names: t.Sequence[str]) -> dict[str, t.Any]:
     return {name: found[name] for name in names if found.get(name) is not None}
 
 
-def slim_payment(found: t.Any) -> t.Any:
+def slim_payment(found: t.Any, names: t.Sequence[str] = _PAYMENT) -> t.Any:
     """A payment with what is read of it."""
     if not isinstance(found, dict):
         return found
-    slim = _only(found, _PAYMENT)
+    slim = _only(found, names)
     details = slim.get("card_details")
     if isinstance(details, dict):
-        slim["card_details"] = _only(details, _CARD_DETAILS)
-        if isinstance(details.get("card"), dict):
-            slim["card_details"]["card"] = _only(details["card"], _CARD)
+        kept = _only(details, _CARD_DETAILS)
+        if isinstance(kept.get("card"), dict):
+            kept["card"] = _only(kept["card"], _CARD)
+        slim["card_details"] = kept
     return slim
 
 
-def slim(content: bytes) -> bytes:
-    """An answer about payments with what is read of it; any other one as it is."""
+def slim(content: bytes, is_made: bool = False) -> bytes:
+    """An answer about payments or cards with what is read of it; any other one as it is. `is_made`: it is to a request for a payment."""
     try:
         body = json.loads(content)
     except ValueError:
         return content
-    if not isinstance(body, dict) or not ("payment" in body or "payments" in body):
+    if not isinstance(body, dict) or not body.keys() & {"payment", "payments", "cards"}:
         return content
     if "payment" in body:
-        body["payment"] = slim_payment(body["payment"])
+        body["payment"] = slim_payment(body["payment"], _MADE if is_made else _PAYMENT)
     if isinstance(body.get("payments"), list):
         body["payments"] = [slim_payment(one) for one in body["payments"]]
+    if isinstance(body.get("cards"), list):
+        body["cards"] = [_only(one, _CARDS) for one in body["cards"]]
     return json.dumps(body).encode()
 
 
@@ -66,7 +72,9 @@ def client_of(base_url: str, seconds: float, connections: int) -> t.Any:
         def send(self, request: httpx.Request, **options: t.Any) -> httpx.Response:
             response = super().send(request, **options)
             headers = {name: response.headers[name] for name in _KEPT if name in response.headers}
-            return httpx.Response(response.status_code, headers=headers, content=slim(response.content), request=request)
+            return httpx.Response(
+                response.status_code, headers=headers, content=slim(response.content, request.method == "POST"), request=request
+            )
 
     limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
     return Slim(timeout=seconds, limits=limits, trust_env=base_url.startswith("https://"))

@@ -1,0 +1,160 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where the database and Square disagree about payments, and what is done about it. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+
+from .billing_terms import shown
+from .payment_accounts import Listing
+from .square_payments import CHARGED, TAKEN, Seen
+
+# What is done: the row is brought in line; a refund is proposed; a person looks at it.
+RECORD, REFUND, PERSON = "record", "refund", "person"
+PAID_THERE, PAID_HERE, AMOUNT, REFUNDED, TWICE, STRAY = (
+    *("paid_at_square", "paid_here_only", "amount_differs", "refunded_at_square", "charged_twice"),
+    "unknown_here",
+)
+_UNPAID, _VOIDED = ("pending", "failed"), "voided:"
+
+
+class Entry(t.NamedTuple):
+    """A payment as the database has it."""
+
+    payment_id: str
+    company_id: str
+    company: str
+    subscription_id: str
+    cents: int
+    status: str
+    failure: str | None
+    square_payment_id: str | None
+    period: date
+    begins_at: datetime
+    ends_at: datetime
+    customer: str | None
+    by_square: bool
+
+    @property
+    def is_unpaid(self) -> bool:
+        """Whether it is still to be paid; a voided duplicate is not."""
+        return self.status in _UNPAID and not (self.failure or "").startswith(_VOIDED)
+
+
+class Difference(t.NamedTuple):
+    """One disagreement. `entry` is None where the database has nothing, `payment` where Square has nothing."""
+
+    kind: str
+    mend: str
+    entry: Entry | None
+    payment: Seen | None
+    reason: str
+
+    def told(self) -> dict[str, t.Any]:
+        """The difference as a module returns it."""
+        entry, payment = self.entry, self.payment
+        return {
+            "kind": self.kind,
+            "mend": self.mend,
+            "company_id": entry and entry.company_id,
+            "company": entry and entry.company,
+            "subscription_id": entry and entry.subscription_id,
+            "payment_id": entry and entry.payment_id,
+            "period": entry and f"{entry.period:%Y-%m}",
+            "amount": entry and shown(entry.cents),
+            "status": entry and entry.status,
+            "square_payment_id": payment.identity if payment else entry and entry.square_payment_id,
+            "square_amount": payment and shown(payment.cents),
+            "square_status": payment and payment.status,
+            "currency": payment and payment.currency,
+            "customer_id": payment.customer if payment else entry and entry.customer,
+            "reason": self.reason,
+        }
+
+
+class _Matched(t.NamedTuple):
+    entry: Entry
+    payments: list[Seen]
+
+
+def _matches(entries: Sequence[Entry], listing: Listing) -> tuple[list[_Matched], set[str]]:
+    """For each row the payments that took money for it: by its id at Square, by reference, and by customer and period."""
+    recorded = {entry.square_payment_id for entry in entries if entry.square_payment_id}
+    used: set[str] = set()
+    matched = []
+    for entry in entries:
+        found: dict[str, Seen] = {}
+        if entry.square_payment_id in listing.by_id:
+            found[str(entry.square_payment_id)] = listing.by_id[str(entry.square_payment_id)]
+        for one in listing.taken_for(entry.payment_id):
+            found[one.identity] = one
+        if entry.by_square and not (entry.failure or "").startswith(_VOIDED):
+            for one in listing.by_square_itself(entry.customer, entry.begins_at, entry.ends_at):
+                if one.identity not in recorded and one.identity not in used:
+                    found[one.identity] = one
+        used |= found.keys()
+        matched.append(_Matched(entry, sorted(found.values(), key=lambda one: (one.created_at, one.identity))))
+    return matched, used
+
+
+def differences(entries: Sequence[Entry], listing: Listing, since: datetime) -> list[Difference]:
+    """What differs in the rows of companies of one account, for periods that begin after `since`."""
+    matched, used = _matches(entries, listing)
+    found: list[Difference] = []
+    for entry, payments in matched:
+        found += _of_entry(entry, payments, entry.begins_at >= since)
+    found += _strays(entries, listing, used)
+    return found
+
+
+def _of_entry(entry: Entry, payments: Sequence[Seen], is_recent: bool) -> Iterable[Difference]:
+    charged = [one for one in payments if one.status == CHARGED]
+    kept = [one for one in charged if one.refunded_cents < one.cents]
+    if len(kept) > 1:
+        first = next((one for one in kept if one.identity == entry.square_payment_id), kept[0])
+        for one in kept:
+            if one is not first:
+                yield Difference(TWICE, REFUND, entry, one, f"{first.identity} paid it already; propose a refund of {shown(one.cents)}")
+    if entry.is_unpaid:
+        if kept:
+            yield _paid_there(entry, kept[0])
+        return
+    if entry.status != "succeeded":
+        return
+    own = next((one for one in payments if one.identity == entry.square_payment_id), None)
+    if own is None:
+        if is_recent and not kept:
+            what = f"Square shows no payment {entry.square_payment_id}" if entry.square_payment_id else "it names no payment at Square"
+            yield Difference(PAID_HERE, PERSON, entry, None, f"it is paid here, and {what}; look how it was paid")
+    elif own.status not in TAKEN:
+        yield Difference(PAID_HERE, PERSON, entry, own, f"it is paid here, and Square has the payment as {own.status}")
+    elif own.refunded_cents >= own.cents > 0:
+        yield Difference(REFUNDED, PERSON, entry, own, "Square has given the money back; a paid payment is not changed here")
+    elif own.cents != entry.cents:
+        yield Difference(AMOUNT, PERSON, entry, own, f"Square charged {shown(own.cents)}, and {shown(entry.cents)} is stored as paid")
+
+
+def _paid_there(entry: Entry, payment: Seen) -> Difference:
+    amount = "" if payment.cents == entry.cents else f", of {shown(payment.cents)} and not of {shown(entry.cents)}"
+    return Difference(PAID_THERE, RECORD, entry, payment, f"it is {entry.status} here, and paid at Square by {payment.identity}{amount}")
+
+
+def _strays(entries: Sequence[Entry], listing: Listing, used: set[str]) -> Iterable[Difference]:
+    """Payments of these customers that belong to no row."""
+    of_customer: dict[str, Entry] = {}
+    for entry in entries:
+        if entry.customer:
+            of_customer[entry.customer] = entry
+    seen: dict[str, list[Seen]] = defaultdict(list)
+    for one in listing.by_id.values():
+        if one.status == CHARGED and one.identity not in used and one.customer in of_customer and one.refunded_cents < one.cents:
+            seen[str(one.customer)].append(one)
+    for customer, payments in sorted(seen.items()):
+        company = of_customer[customer].company
+        for one in payments:
+            yield Difference(STRAY, PERSON, None, one, f"Square charged {company} {shown(one.cents)} for which there is no payment here")
