@@ -88,6 +88,13 @@ def _at_least(options: Mapping[str, t.Any], least: float, *names: str) -> None:
             raise IncidentError(f"{name} is {options[name]}; write {least} or a number above it")
 
 
+def refuse_bad_writer(options: Mapping[str, t.Any]) -> None:
+    """Raise IncidentError for a run without an incident, and for a wait that makes no sense."""
+    if not options["incident"].strip():
+        raise IncidentError("incident is empty; give the id under which the intents are kept, as in incident.json")
+    _at_least(options, 1, "lock_timeout")
+
+
 def scope_of(options: Mapping[str, t.Any]) -> Scope:
     """What the options of all payment modules say, and the env file. Raises IncidentError for what makes no sense."""
     server, password, variables = server_and_password(options)

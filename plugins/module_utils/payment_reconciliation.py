@@ -18,7 +18,7 @@ from .payment_accounts import Listing
 from .payment_audit import Seen, seen_of, since_of, status_differences
 from .payment_difference import PAID_THERE, RECORD, REFUND, Difference
 from .payment_intent import DECLINED, SUCCEEDED, Intent
-from .payment_ledger import AtSquare, look
+from .payment_ledger import AtSquare, Subscriber, look
 from .payment_options import Scope
 from .payment_report import Told
 from .payment_resolution import looked_up
@@ -35,12 +35,13 @@ CREATE TABLE IF NOT EXISTS circuit_sage_ops.square_event (
 """
 _TAKE = """
 INSERT INTO circuit_sage_ops.square_event (event_id, payment_id, at, incident)
-SELECT e.event_id, e.payment_id, e.at, %(incident)s FROM jsonb_to_recordset(%(rows)s::jsonb) AS e (event_id text, payment_id text, at timestamptz)
+SELECT e.event_id, e.payment_id, e.at, %(incident)s
+FROM jsonb_to_recordset(%(rows)s::jsonb) AS e (event_id text, payment_id text, at timestamptz)
 ON CONFLICT DO NOTHING
 """
 _PAID = """
-UPDATE subscription_payments t SET status = 'succeeded', square_payment_id = r.square, amount = coalesce(r.cents / 100.0, t.amount), failure_reason = NULL,
-  updated_at = now()
+UPDATE subscription_payments t SET status = 'succeeded', square_payment_id = r.square, amount = coalesce(r.cents / 100.0, t.amount),
+  failure_reason = NULL, updated_at = now()
 FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (id uuid, square text, cents bigint), subscription_payments old
 WHERE t.id = r.id AND old.id = t.id AND t.status IN ('pending', 'failed')
   AND NOT EXISTS (SELECT FROM subscription_payments q WHERE q.square_payment_id = r.square AND q.id <> t.id)
@@ -107,28 +108,24 @@ def _changes(seen: Seen, square: AtSquare, settled: Mapping[str, Settled]) -> li
         paid.add(entry.payment_id)
     for told in status_differences(seen.subscribers, square.statuses):
         if told["mend"] == RECORD:
-            row, status = told["subscription_id"], told["status"]
-            whose = told["company_id"], told["company"]
-            changes.append(
-                Change("subscription_canceled", *whose, "subscriptions", row, {"status": status}, {"status": "canceled"}, told["reason"])
-            )
+            changes.append(_of_subscription("subscription_canceled", told, told["status"], "canceled", told["reason"]))
     ended = {change.row for change in changes if change.table == "subscriptions"}
     owing = {row.subscription_id for row in seen.rows if not row.paid_rows and row.payment_id not in paid}
-    for sub in seen.subscribers:
-        if (
-            sub.status == "past_due"
-            and not sub.is_deleted
-            and sub.subscription_id not in owing | ended
-            and not _settles(seen, sub, settled)
-        ):
+    for one_due in seen.subscribers:
+        if one_due.status != "past_due" or one_due.is_deleted or one_due.subscription_id in owing | ended:
+            continue
+        if not _settles(seen, one_due, settled):
             reason = "nothing is owed any more"
-            whose = sub.company_id, sub.company
-            before_after = {"status": "past_due"}, {"status": "active"}
-            changes.append(Change("subscription_active", *whose, "subscriptions", sub.subscription_id, *before_after, reason))
+            changes.append(_of_subscription("subscription_active", one_due._asdict(), "past_due", "active", reason))
     return changes
 
 
-def _settles(seen: Seen, subscriber: t.Any, settled: Mapping[str, Settled]) -> bool:
+def _of_subscription(kind: str, whose: Mapping[str, t.Any], before: str, after: str, reason: str) -> Change:
+    row = whose["company_id"], whose["company"], "subscriptions", whose["subscription_id"]
+    return Change(kind, *row, {"status": before}, {"status": after}, reason)
+
+
+def _settles(seen: Seen, subscriber: Subscriber, settled: Mapping[str, Settled]) -> bool:
     """Whether the settlement of an intent makes it active, which is no change to be taken back."""
     return any(
         one.subscription_id == subscriber.subscription_id and settled.get(one.payment_id, Settled("")).state == SUCCEEDED
@@ -215,7 +212,7 @@ def reconcile(scope: Scope, run: Run, check_mode: bool) -> dict[str, t.Any]:
     settled = _settlements(seen, square)
     changes = _changes(seen, square, settled)
     new = 0
-    if (changes or settled or square.events) and not check_mode:
+    if (changes or settled) and not check_mode:
         new = _write(scope, run, changes, seen, square, settled)
     left = [one for one in square.differences if one.mend != RECORD]
     statuses = [one for one in status_differences(seen.subscribers, square.statuses) if one["mend"] != RECORD]

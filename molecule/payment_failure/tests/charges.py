@@ -14,7 +14,12 @@ from typing import Any
 from books import BACKEND, ENCRYPTION_KEY, Books, Server
 from square_control import SquareControl
 
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils import payment_options, payment_retry
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import (
+    payment_audit,
+    payment_options,
+    payment_reconciliation,
+    payment_retry,
+)
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.payment_books import PaymentBooks
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.payment_options import Pace, Scope
 
@@ -104,3 +109,14 @@ def pace_of(books: Books, square: SquareControl, **given: Any) -> Pace:
 def retry(books: Books, square: SquareControl, check_mode: bool = False, **given: Any) -> dict[str, Any]:
     """What payment_retry returns."""
     return payment_retry.retry(scope_of(books, square, **given), pace_of(books, square, **given), INCIDENT, check_mode)
+
+
+def audit(books: Books, square: SquareControl, **given: Any) -> dict[str, Any]:
+    """What payment_audit_info returns."""
+    return payment_audit.audit(scope_of(books, square, **given), given.get("since_days", 45), given.get("ask_square", True))
+
+
+def reconcile(books: Books, square: SquareControl, check_mode: bool = False, **given: Any) -> dict[str, Any]:
+    """What payment_reconcile returns."""
+    run = payment_reconciliation.Run(INCIDENT, given.get("since_days", 45), 100)
+    return payment_reconciliation.reconcile(scope_of(books, square, **given), run, check_mode)
