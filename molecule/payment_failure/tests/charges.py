@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -55,17 +55,21 @@ def identity(kind: str, *numbers: int) -> str:
 def fill(books: Books, square: SquareControl, companies: int, periods: int = 1, accounts: int = 1) -> None:
     """So many companies with one failed payment for each period, each paying into one of the accounts."""
     books.ask(_FILL.format(companies=companies, periods=periods, accounts=accounts))
-    square.accounts([account(number) for number in range(accounts)])
+    square.accounts([account(number, range(1, companies + 1)[(number - 1) % accounts :: accounts]) for number in range(accounts)])
 
 
-def account(number: int) -> dict[str, Any]:
-    """An account at Square, with a second location that is the main one."""
+def account(number: int, companies: Iterable[int]) -> dict[str, Any]:
+    """An account at Square with customers and cards of so many companies, and a second location that is the main one."""
     places = [
         {"id": f"M{number}", "name": "Main", "currency": "USD", "main": True},
         {"id": f"L{number}", "name": "Shop", "currency": "USD"},
     ]
     token = hashlib.sha256(f"EAAAtoken-{number}".encode()).hexdigest()
-    return {"token_sha256": token, "merchant_id": f"merchant-{number}", "locations": places, "events_enabled": True}
+    whose = {
+        "customers": [{"id": f"customer-{one}"} for one in companies],
+        "cards": [{"id": f"ccof:card-{one}", "customer_id": f"customer-{one}"} for one in companies],
+    }
+    return {"token_sha256": token, "merchant_id": f"merchant-{number}", "locations": places, "events_enabled": True, **whose}
 
 
 @contextmanager

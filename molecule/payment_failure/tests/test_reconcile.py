@@ -20,7 +20,7 @@ def rows(books: Books) -> list[tuple[str, ...]]:
 
 def test_a_payment_that_square_has_is_recorded_once_and_taken_back(books: Books, square: SquareControl) -> None:
     fill(books, square, 1)
-    paid = square.pay(amount=5000, merchant_id="merchant-0", location_id="L0", customer_id="customer-1", reference_id=PAYMENT)["payment"]
+    paid = square.pay(amount=5000, merchant_id="merchant-0", location_id="L0", customer_id="customer-1", reference_id=PAYMENT)
     before = books.digest()
     told = audit(books, square)
     assert [(one["kind"], one["mend"], one["square_payment_id"]) for one in told["differences"]] == [
