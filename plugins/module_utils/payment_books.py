@@ -15,6 +15,7 @@ from . import payment_intent, row_change
 from .billing_database import connect, sentence, transaction
 from .errors import IncidentError
 from .password_login import Server
+from .payment_statement import Often
 
 with suppress(ImportError):  # without it `connect` says so
     import psycopg2
@@ -83,11 +84,8 @@ class Sessions:
         return Session(connection)
 
 
-class Session:
+class Session(Often):
     """One session, and its transactions."""
-
-    def __init__(self, connection: t.Any) -> None:
-        self.connection = connection
 
     @contextmanager
     def transaction(self) -> Iterator[t.Any]:
@@ -107,12 +105,12 @@ class Session:
         if not self.connection.closed:
             payment_intent.unlock(self.connection, payment)
 
-    def surely(self, work: t.Callable[[t.Any], t.Any]) -> t.Any:
+    def surely(self, work: t.Callable[[Session], t.Any]) -> t.Any:
         """A transaction that is begun again where the server ended it for another session's sake."""
         for number in range(_TRIES):
             try:
                 with self.transaction():
-                    return work(self.connection)
+                    return work(self)
             except psycopg2.Error as error:
                 if error.pgcode not in _AGAIN or number == _TRIES - 1:
                     raise

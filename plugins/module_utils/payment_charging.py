@@ -116,7 +116,7 @@ def _intended(work: Work, session: Session, row: Row, place: str, there: list[Se
     with session.transaction() as cursor:
         cursor.execute(_LOCK_ROWS, {"subscription": row.subscription_id, "payment": row.payment_id})
         now: datetime = cursor.fetchone()[0]
-        fresh = payment_due.row_of(session.connection, row.payment_id, now)
+        fresh = payment_due.row_of(session, row.payment_id, now)
         if fresh is None:
             return Done(row, None, None, payment_due.PAID, "it was settled meanwhile")
         turn = payment_due.judged(fresh, work.rules, now)
@@ -141,7 +141,7 @@ def _intended(work: Work, session: Session, row: Row, place: str, there: list[Se
             fresh.customer or "",
             place,
         )
-        intent = payment_intent.intend(session.connection, wish)
+        intent = payment_intent.intend(session, wish)
     if intent is None:
         return Done(fresh, None, None, BUSY, "another run has an intent for its period")
     return intent
@@ -162,7 +162,7 @@ def charge_intent(work: Work, session: Session, account: Account, intent: Intent
 
 def settled(work: Work, session: Session, row: Row, intent: Intent, outcome: Settled) -> Done:
     """Write down what came of it, and stop the run where that is no matter of this customer."""
-    became_active = session.surely(lambda connection: payment_settlement.settle(connection, intent, outcome))
+    became_active = session.surely(lambda same: payment_settlement.settle(same, intent, outcome))
     if class_of(outcome.code) in STOPPING and outcome.state != payment_intent.SUCCEEDED:
         what = outcome.detail or "refused"
         work.gate.stop(f"Square refuses the charge for {row.company} with {outcome.code} ({what}), which is no matter of the customer")

@@ -13,6 +13,7 @@ from datetime import date, datetime, timedelta
 from . import payment_intent
 from .billing_terms import shown
 from .payment_schedule import CARD_DAYS, PERSON, Attempt, Schedule, Turn, turn_of
+from .payment_statement import Once, Statement
 from .square_codes import NOT_DECLINES
 
 # The states in which a subscription is billed.
@@ -30,34 +31,46 @@ _NO_INTENTS = (
     "NULL::text AS code, NULL::text AS card_id, NULL::timestamptz AS at, NULL::timestamptz AS settled_at, "
     "NULL::timestamptz AS failed_before WHERE false)"
 )
-# A voided row is settled already, and is not even looked at.
-_ROWS = """
+_SAME_MONTH = (
+    "date_trunc('month', q.billing_period_start AT TIME ZONE 'UTC') = date_trunc('month', p.billing_period_start AT TIME ZONE 'UTC')"
+)
+_UNPAID = "{row}.status IN ('pending', 'failed') AND coalesce({row}.failure_reason, '') NOT LIKE 'voided:%'"
+
+
+def _rows_from(intents: str, where: str) -> str:
+    """Everything that is needed to judge payments."""
+    return f"""
 SELECT p.id::text, p.company_id::text, c.name, p.subscription_id::text, (p.amount * 100)::bigint, p.status, p.failure_reason,
-  p.square_payment_id, p.created_at, p.updated_at,
+  nullif(p.square_payment_id, ''), p.created_at, p.updated_at,
   date_trunc('month', p.billing_period_start AT TIME ZONE 'UTC')::date, p.billing_period_start, p.billing_period_end,
-  s.status, s.autopay_enabled, s.square_subscription_id, s.square_customer_id, s.square_card_id,
+  s.status, s.autopay_enabled, nullif(s.square_subscription_id, ''), nullif(s.square_customer_id, ''), nullif(s.square_card_id, ''),
   s.deleted_at IS NOT NULL OR c.deleted_at IS NOT NULL,
   c.settings #>> '{{integrations,payment,credentials,accessToken}}', c.settings #>> '{{integrations,payment,credentials,locationId}}',
   coalesce(c.settings #>> '{{integrations,payment,settings,testMode}}' = 'true', false),
   (SELECT count(*) FROM subscription_payments q WHERE q.subscription_id = p.subscription_id AND q.id <> p.id
-    AND q.status IN ('succeeded', 'refunded') AND date_trunc('month', q.billing_period_start AT TIME ZONE 'UTC')
-      = date_trunc('month', p.billing_period_start AT TIME ZONE 'UTC')),
+    AND q.status IN ('succeeded', 'refunded') AND {_SAME_MONTH}),
   (SELECT count(*) FROM subscription_payments q WHERE q.subscription_id = p.subscription_id AND q.id <> p.id
-    AND q.status IN ('pending', 'failed') AND coalesce(q.failure_reason, '') NOT LIKE 'voided:%%'
-    AND date_trunc('month', q.billing_period_start AT TIME ZONE 'UTC')
-      = date_trunc('month', p.billing_period_start AT TIME ZONE 'UTC')),
+    AND {_UNPAID.format(row="q")} AND {_SAME_MONTH}),
   (SELECT coalesce(jsonb_agg(jsonb_build_array(i.attempt, i.state, i.code, i.card_id, extract(epoch FROM coalesce(i.settled_at, i.at)),
     extract(epoch FROM i.failed_before)) ORDER BY i.attempt), '[]')
     FROM {intents} i WHERE i.subscription_id = p.subscription_id
     AND i.period = date_trunc('month', p.billing_period_start AT TIME ZONE 'UTC')::date),
-  (SELECT count(*) FROM {intents} i WHERE i.card_id = s.square_card_id AND i.at > %(now)s - make_interval(days => %(card_days)s)
-    AND i.state = 'DECLINED' AND coalesce(i.code, '') <> ALL(%(not_counting)s))
+  (SELECT count(*) FROM {intents} i WHERE i.card_id = s.square_card_id AND i.at > :now: - make_interval(days => {CARD_DAYS})
+    AND i.state = 'DECLINED' AND coalesce(i.code, '') <> ALL(:not_counting:))
 FROM subscription_payments p JOIN subscriptions s ON s.id = p.subscription_id JOIN companies c ON c.id = p.company_id
-WHERE (p.status IN ('pending', 'failed') AND coalesce(p.failure_reason, '') NOT LIKE 'voided:%%' OR p.id = ANY(%(also)s::uuid[]))
-  AND (%(companies)s::uuid[] IS NULL OR p.company_id = ANY(%(companies)s::uuid[]))
-  AND (%(payment)s::uuid IS NULL OR p.id = %(payment)s::uuid)
+WHERE {where}
 ORDER BY c.name, c.id, p.billing_period_start, p.id
-"""
+"""  # noqa: S608 # names and text of the collection
+
+
+_JUDGED_BY = {"now": "timestamptz", "not_counting": "text[]"}
+_MANY = f"({_UNPAID.format(row='p')} OR p.id = ANY(:also:)) AND (:companies: IS NULL OR p.company_id = ANY(:companies:))"
+_WHICH = {"also": "uuid[]", "companies": "uuid[]"}
+_ALL = Statement("payments_unpaid", _rows_from(payment_intent.TABLE, _MANY), **_WHICH, **_JUDGED_BY)
+_ALL_WITHOUT_INTENTS = Statement("payments_unpaid_first", _rows_from(_NO_INTENTS, _MANY), **_WHICH, **_JUDGED_BY)
+_ONE = Statement(
+    "payment_unpaid", _rows_from(payment_intent.TABLE, f"{_UNPAID.format(row='p')} AND p.id = :payment:"), payment="uuid", **_JUDGED_BY
+)
 
 
 @dataclass(frozen=True)
@@ -126,22 +139,15 @@ class Row(t.NamedTuple):
 
 def rows_of(connection: t.Any, companies: Sequence[str] | None, now: datetime, also: Sequence[str] = ()) -> list[Row]:
     """The payments that are not paid, in the order of the companies' names, and `also` these, whatever they are."""
-    intents = payment_intent.TABLE if payment_intent.exists(connection) else _NO_INTENTS
-    return _rows(
-        connection, intents, {"companies": None if companies is None else list(companies), "payment": None, "also": list(also)}, now
-    )
+    which = {"companies": None if companies is None else list(companies), "also": list(also)}
+    statement = _ALL if payment_intent.exists(connection) else _ALL_WITHOUT_INTENTS
+    return [Row(*row) for row in Once(connection).run(statement, {**which, "now": now, "not_counting": list(NOT_DECLINES)})]
 
 
-def row_of(connection: t.Any, payment: str, now: datetime) -> Row | None:
+def row_of(session: Once, payment: str, now: datetime) -> Row | None:
     """One payment, unless it is paid meanwhile. The table of the intents is there."""
-    rows = _rows(connection, payment_intent.TABLE, {"companies": None, "payment": payment, "also": []}, now)
-    return rows[0] if rows else None
-
-
-def _rows(connection: t.Any, intents: str, which: dict[str, t.Any], now: datetime) -> list[Row]:
-    with connection.cursor() as cursor:
-        cursor.execute(_ROWS.format(intents=intents), {**which, "now": now, "card_days": CARD_DAYS, "not_counting": list(NOT_DECLINES)})
-        return [Row(*row) for row in cursor]
+    rows = session.run(_ONE, {"payment": payment, "now": now, "not_counting": list(NOT_DECLINES)})
+    return Row(*rows[0]) if rows else None
 
 
 def judged(row: Row, rules: Rules, now: datetime) -> Turn:

@@ -14,6 +14,8 @@ import json
 import typing as t
 from datetime import date, datetime
 
+from .payment_statement import Once, Statement
+
 # What is known of a charge: about to be made; made; refused; nobody knows yet.
 INTENT, SUCCEEDED, DECLINED, UNKNOWN = "INTENT", "SUCCEEDED", "DECLINED", "UNKNOWN"
 OPEN = (INTENT, UNKNOWN)
@@ -176,20 +178,33 @@ def read(connection: t.Any, identity: int) -> Intent:
         return Intent(*cursor.fetchone())
 
 
-_INTEND = f"""
+_INTEND = Statement(
+    "payment_intend",
+    f"""
 WITH made AS (
   INSERT INTO {TABLE} AS i (incident, company_id, subscription_id, payment_id, period, attempt, amount_cents, currency, card_id,
     customer_id, location_id, idempotency_key, request_sha256, status_before, reason_before, failed_before)
-  SELECT %(incident)s, p.company_id, p.subscription_id, p.id, %(period)s, %(attempt)s, %(amount_cents)s, %(currency)s, %(card_id)s,
-    %(customer_id)s, %(location_id)s, %(idempotency_key)s, %(request_sha256)s, p.status, p.failure_reason,
-    CASE WHEN p.status = 'failed' THEN p.updated_at END
-  FROM subscription_payments p WHERE p.id = %(payment_id)s
+  SELECT :incident:, p.company_id, p.subscription_id, p.id, :period:, :attempt:, :amount_cents:, :currency:, :card_id:, :customer_id:,
+    :location_id:, :idempotency_key:, :request_sha256:, p.status, p.failure_reason, CASE WHEN p.status = 'failed' THEN p.updated_at END
+  FROM subscription_payments p WHERE p.id = :payment_id:
   ON CONFLICT DO NOTHING RETURNING *
 ), pending AS (
   UPDATE subscription_payments p SET status = 'pending', failure_reason = NULL, updated_at = now() FROM made WHERE p.id = made.payment_id
 )
 SELECT {_COLUMNS} FROM made
-"""  # noqa: S608 # names from above
+""",  # noqa: S608 # names from above
+    incident="text",
+    payment_id="uuid",
+    period="date",
+    attempt="int",
+    amount_cents="bigint",
+    currency="text",
+    card_id="text",
+    customer_id="text",
+    location_id="text",
+    idempotency_key="text",
+    request_sha256="text",
+)
 
 
 class Wish(t.NamedTuple):
@@ -207,17 +222,15 @@ class Wish(t.NamedTuple):
     location_id: str
 
 
-def intend(connection: t.Any, wish: Wish) -> Intent | None:
+def intend(session: Once, wish: Wish) -> Intent | None:
     """Keep what is about to be charged; None where another run has an intent for the period.
 
     The payment is pending from here on: a run that is killed must not leave behind as failed what may have been charged.
     """
     key = key_of(wish.subscription_id, wish.period, wish.attempt)
     values = {**wish._asdict(), "idempotency_key": key, "request_sha256": digest_of(_request_of(wish, key))}
-    with connection.cursor() as cursor:
-        cursor.execute(_INTEND, values)
-        row = cursor.fetchone()
-        return row and Intent(*row)
+    rows = session.run(_INTEND, values)
+    return Intent(*rows[0]) if rows else None
 
 
 def touch(connection: t.Any, identity: int) -> None:

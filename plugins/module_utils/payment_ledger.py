@@ -102,7 +102,7 @@ def subscribers_of(connection: t.Any, companies: Sequence[str] | None) -> list[S
     """All subscriptions."""
     owed = OWED.format(subscription="s.id", payment="'00000000-0000-0000-0000-000000000000'")
     with connection.cursor() as cursor:
-        cursor.execute(_SUBSCRIBERS.replace("OWED", owed), {"companies": None if companies is None else list(companies)})
+        cursor.execute(_SUBSCRIBERS.replace("OWED", owed.replace("%", "%%")), {"companies": None if companies is None else list(companies)})
         return [Subscriber(*row) for row in cursor]
 
 

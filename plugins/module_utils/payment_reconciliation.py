@@ -23,6 +23,7 @@ from .payment_options import Scope
 from .payment_report import Told
 from .payment_resolution import looked_up
 from .payment_settlement import OWED, Settled
+from .payment_statement import Once
 
 _CREATE = """
 CREATE TABLE IF NOT EXISTS circuit_sage_ops.square_event (
@@ -56,7 +57,7 @@ _ACTIVE = f"""
 UPDATE subscriptions t SET status = 'active', updated_at = now()
 FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (id uuid), subscriptions old
 WHERE t.id = r.id AND old.id = t.id AND t.status = 'past_due'
-AND NOT EXISTS ({OWED.format(subscription="t.id", payment="'00000000-0000-0000-0000-000000000000'")})
+AND NOT EXISTS ({OWED.format(subscription="t.id", payment="'00000000-0000-0000-0000-000000000000'").replace("%", "%%")})
 RETURNING t.id, to_jsonb(old) AS before, to_jsonb(t) AS after
 """  # noqa: S608 # text from above
 
@@ -157,7 +158,7 @@ def _write(scope: Scope, run: Run, changes: Sequence[Change], seen: Seen, square
         row_change.lock_rows(connection, ids)
         for intent in seen.intents:
             if intent.payment_id in settled:
-                payment_settlement.settle(connection, intent, settled[intent.payment_id])
+                payment_settlement.settle(Once(connection), intent, settled[intent.payment_id])
         with connection.cursor() as cursor:
             cursor.execute(_CREATE)
             rows = [

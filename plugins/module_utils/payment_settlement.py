@@ -11,38 +11,45 @@ from __future__ import annotations
 import typing as t
 
 from .payment_intent import SUCCEEDED, TABLE, UNKNOWN, Intent
+from .payment_statement import Once, Statement
 from .square_codes import is_decline
 
 # What still has to be paid: a month without a paid row, but for rows that were voided as duplicates.
 OWED = """
 SELECT FROM subscription_payments o WHERE o.subscription_id = {subscription} AND o.id <> {payment} AND o.status IN ('pending', 'failed')
-  AND coalesce(o.failure_reason, '') NOT LIKE 'voided:%%'
+  AND coalesce(o.failure_reason, '') NOT LIKE 'voided:%'
   AND NOT EXISTS (
     SELECT FROM subscription_payments q WHERE q.subscription_id = o.subscription_id AND q.status IN ('succeeded', 'refunded')
       AND date_trunc('month', q.billing_period_start AT TIME ZONE 'UTC') = date_trunc('month', o.billing_period_start AT TIME ZONE 'UTC'))
 """
-_INTENT = f"""
-UPDATE {TABLE} SET state = %(state)s, code = %(code)s, square_payment_id = coalesce(%(square)s, square_payment_id),
-  settled_at = CASE WHEN %(state)s <> 'UNKNOWN' THEN clock_timestamp() END
-WHERE id = %(intent)s AND state IN ('INTENT', 'UNKNOWN')
-"""  # noqa: S608 # names from above
-_PAID = """
-UPDATE subscription_payments SET status = 'succeeded', square_payment_id = %(square)s, failure_reason = NULL, updated_at = now()
-WHERE id = %(payment)s AND status IN ('pending', 'failed')
-"""
-_FAILED = """
-UPDATE subscription_payments SET status = 'failed', failure_reason = %(code)s, updated_at = now()
-WHERE id = %(payment)s AND status = 'pending'
-"""
-# Nothing was charged, and it says nothing about the customer: the payment is again what it was.
-_AS_BEFORE = f"""
-UPDATE subscription_payments p SET status = i.status_before, failure_reason = i.reason_before, updated_at = coalesce(i.failed_before, now())
-FROM {TABLE} i WHERE i.id = %(intent)s AND p.id = i.payment_id AND p.status = 'pending'
-"""  # noqa: S608 # names from above
-_ACTIVE = f"""
-UPDATE subscriptions SET status = 'active', updated_at = now() WHERE id = %(subscription)s AND status = 'past_due'
-AND NOT EXISTS ({OWED.format(subscription="%(subscription)s", payment="%(payment)s")}) RETURNING id
-"""  # noqa: S608 # text from above
+_SETTLE = Statement(
+    "payment_settle",
+    f"""
+WITH intent AS (
+  UPDATE {TABLE} SET state = :state:, code = :code:, square_payment_id = coalesce(:square:, square_payment_id),
+    settled_at = CASE WHEN :state: <> 'UNKNOWN' THEN clock_timestamp() END
+  WHERE id = :intent: AND state IN ('INTENT', 'UNKNOWN') RETURNING status_before, reason_before, failed_before
+), payment AS (
+  UPDATE subscription_payments p SET updated_at = CASE WHEN :becomes: = 'before' THEN coalesce(i.failed_before, now()) ELSE now() END,
+    status = CASE :becomes: WHEN 'before' THEN i.status_before ELSE :becomes: END,
+    failure_reason = CASE :becomes: WHEN 'before' THEN i.reason_before WHEN 'failed' THEN :code: END,
+    square_payment_id = CASE :becomes: WHEN 'succeeded' THEN :square: ELSE p.square_payment_id END
+  FROM intent i WHERE p.id = :payment: AND :becomes: <> '' AND (p.status = 'pending' OR p.status = 'failed' AND :becomes: = 'succeeded')
+), subscription AS (
+  UPDATE subscriptions s SET status = 'active', updated_at = now() FROM intent i
+  WHERE s.id = :subscription: AND s.status = 'past_due' AND :becomes: = 'succeeded'
+    AND NOT EXISTS ({OWED.format(subscription=":subscription:", payment=":payment:")}) RETURNING s.id
+)
+SELECT count(*) FROM subscription
+""",  # noqa: S608 # names and text from above
+    intent="bigint",
+    state="text",
+    code="text",
+    square="text",
+    becomes="text",
+    payment="uuid",
+    subscription="uuid",
+)
 
 
 class Settled(t.NamedTuple):
@@ -54,8 +61,12 @@ class Settled(t.NamedTuple):
     detail: str = ""
 
 
-def settle(connection: t.Any, intent: Intent, outcome: Settled) -> bool:
+def settle(session: Once, intent: Intent, outcome: Settled) -> bool:
     """Write it down, and return whether the subscription has become active. The caller commits."""
+    becomes = {SUCCEEDED: "succeeded", UNKNOWN: ""}.get(outcome.state)
+    if becomes is None:
+        # Where it says nothing about the customer the payment is again what it was.
+        becomes = "failed" if is_decline(outcome.code) else "before"
     values = {
         "intent": intent.id,
         "payment": intent.payment_id,
@@ -63,16 +74,10 @@ def settle(connection: t.Any, intent: Intent, outcome: Settled) -> bool:
         "state": outcome.state,
         "code": outcome.code,
         "square": outcome.square_id,
+        "becomes": becomes,
     }
-    with connection.cursor() as cursor:
+    with session.connection.cursor() as cursor:
         # Whether anything else is owed is asked by one session at a time.
         cursor.execute("SELECT FROM subscriptions WHERE id = %(subscription)s FOR NO KEY UPDATE", values)
-        cursor.execute(_INTENT, values)
-        if not cursor.rowcount or outcome.state == UNKNOWN:
-            return False
-        if outcome.state == SUCCEEDED:
-            cursor.execute(_PAID, values)
-            cursor.execute(_ACTIVE, values)
-            return bool(cursor.rowcount)
-        cursor.execute(_FAILED if is_decline(outcome.code) else _AS_BEFORE, values)
-        return False
+    ((active,),) = session.run(_SETTLE, values)
+    return bool(active)
