@@ -27,11 +27,22 @@ LAYERS = ("host", "engine", "container", "network", "process", "authentication",
 Mapping = dict[str, t.Any]
 
 
+def _attached(networks: t.Any) -> t.Any:
+    """The names of networks. Addresses and aliases change with every container that is made anew."""
+    if not isinstance(networks, list):
+        return networks
+    return sorted(str(network["name"]) if isinstance(network, dict) and "name" in network else str(network) for network in networks)
+
+
 class Kept(t.NamedTuple):
-    """A part of the observations that a baseline holds: its path (`*` is any name), and the layer that drift in it belongs to."""
+    """A part of the observations that a baseline holds: its path (`*` is any name), and the layer that drift in it belongs to.
+
+    `held` makes of the part what stays as it is; made of that, it is the same once more.
+    """
 
     path: str
     layer: str
+    held: t.Callable[[t.Any], t.Any] = lambda part: part
 
 
 # What stays as it is as long as nobody changes it. A part that an observation does not have is left out.
@@ -49,6 +60,7 @@ KEPT = (
     Kept("stack.services.*.restart_policy", "container"),
     Kept("stack.services.*.fingerprints", "container"),
     Kept("stack.services.*.ports", "network"),
+    Kept("stack.services.*.networks", "network", _attached),
     Kept("postgres.hba", "authentication"),
     Kept("postgres.role.can_login", "authentication"),
     Kept("postgres.role.connection_limit", "authentication"),
@@ -65,8 +77,10 @@ KEPT = (
     Kept("postgres.database.connection_limit", "state"),
     Kept("postgres.database.settings", "state"),
     Kept("postgres.database.role_settings", "state"),
+    Kept("postgres.database.grants", "state"),
     Kept("postgres.tables", "state"),
     Kept("postgres.application", "application"),
+    Kept("host.schedules", "application"),
 )
 
 # Names of parts for a person, the first that fits; `{name}` is what stands at the `*`.
@@ -80,6 +94,7 @@ _COMPONENTS = (
     (("postgres", "server"), "server", "postgres"),
     (("postgres", "application"), "application", "backend"),
     (("postgres",), "server", "postgres"),
+    (("host", "schedules"), "schedule", "schedules"),
 )
 
 # A value that may stand in a statement as it is, between quotes: whatever else a baseline holds is put back by a person.
@@ -120,7 +135,7 @@ def extract(observations: Mapping) -> Mapping:
             place = found
             for part in path[:-1]:
                 place = place.setdefault(part, {})
-            place[path[-1]] = value
+            place[path[-1]] = kept.held(value)
     return found
 
 
@@ -175,7 +190,7 @@ def drift(recorded: Mapping, observations: Mapping) -> list[Mapping]:
             was, now = _at(recorded, path), _at(observations, path)
             if was is _UNKNOWN or now is _UNKNOWN or not _known(observations, path) or (now is None and isinstance(was, (dict, list))):
                 continue
-            before, after = dict(_leaves(was, path)), dict(_leaves(now, path))
+            before, after = dict(_leaves(kept.held(was), path)), dict(_leaves(kept.held(now), path))
             for leaf in [*before, *(one for one in after if one not in before)]:
                 if not _same(before.get(leaf), after.get(leaf), leaf):
                     found.append(_describe(leaf, kept, before.get(leaf), after.get(leaf), observations))

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from .errors import IncidentError
 from .redaction import redact
-from .timestamps import shifted, utc
+from .timestamps import seconds_before, shifted, utc
 
 # What the parts of Circuit Sage write for each kind of fault. A text may have several causes: it is evidence, not a diagnosis.
 PATTERNS = {
@@ -127,8 +127,13 @@ def compile_patterns(extra: Mapping[str, str]) -> dict[str, re.Pattern[str]]:
     return compiled
 
 
-def summarise(lines: list[Line], patterns: Mapping[str, re.Pattern[str]], started_at: str | None, secrets: Iterable[str]) -> dict[str, Any]:
-    """What the log says by pattern, and its last lines. `this_life` counts what came after the container's last start."""
+def summarise(
+    lines: list[Line], patterns: Mapping[str, re.Pattern[str]], started_at: str | None, secrets: Iterable[str], now: float
+) -> dict[str, Any]:
+    """What the log says by pattern, and its last lines. `this_life` counts what came after the container's last start.
+
+    `now` is in seconds since 1970, and what `seconds_ago` is counted from.
+    """
     secrets = tuple(secrets)
     life_began = shifted(started_at, -START_MARGIN_MS) if started_at else None
 
@@ -148,6 +153,9 @@ def summarise(lines: list[Line], patterns: Mapping[str, re.Pattern[str]], starte
                 last_lines[name] = line.text
     return {
         "lines": len(lines),
-        "patterns": {name: {**hit, "last_line": shown(last_lines[name])} for name, hit in found.items()},
+        "patterns": {
+            name: {**hit, "seconds_ago": seconds_before(now, hit["last_at"]), "last_line": shown(last_lines[name])}
+            for name, hit in found.items()
+        },
         "tail": [shown(line.text) for line in lines[-TAIL_LINES:]],
     }

@@ -18,7 +18,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from . import proc
+from . import host_schedules, proc
 from .ballast import ballast_on
 from .docker_engine import DockerEngine
 from .errors import IncidentError
@@ -241,9 +241,16 @@ class HostObserver:
             "processes": [self._describe(pid) for pid in self._greatest(self._last.stats)],
             "ports": ports,
             "containers": containers if self._guests else None,
+            "schedules": self._schedules(),
             "sample_seconds": round(self._span, 3),
             "unknown": self._unknown,
         }
+
+    def _schedules(self) -> dict[str, str]:
+        found, unread = host_schedules.read(self._host.root)
+        if unread:
+            self._unknown["schedules"] = f"only root may read {', '.join(unread)}; let the run become root"
+        return found
 
     def _cores(self, pid: int) -> float | None:
         """How many cores a process used between the looks; null for one that began between them."""

@@ -22,6 +22,8 @@ from .symptoms import symptoms_of
 
 # The Compose service of the pages.
 FRONTEND = "frontend"
+# For so long what the backend's log says of its pool is news; the causes count the same seconds.
+POOL_SAID_SECONDS = 15
 
 
 def _probe(options: Mapping[str, Any], **how: Any) -> dict[str, Any]:
@@ -64,9 +66,17 @@ def _wait(options: Mapping[str, Any], seconds: float) -> None:
 
 
 def _hopeless(options: Mapping[str, Any], stack: Mapping[str, Any], postgres: Mapping[str, Any]) -> bool:
-    """Whether the service cannot be healthy: its backend does not run, or has no database. A probe may hang then, on a lost packet."""
+    """Whether the service cannot be healthy: its backend does not run, has no database, or has just said that its pool is used up.
+
+    A probe may hang then: on a lost packet, or until the backend itself has waited long enough for its pool.
+    """
     backend = (stack["services"] or {}).get(options["backend_service"]) or {}
-    return backend.get("state") != "running" or postgres["error"] is not None
+    if backend.get("state") != "running" or postgres["error"] is not None:
+        return True
+    waited = ((backend.get("log") or {}).get("patterns") or {}).get("pool_exhausted")
+    lately = waited and waited["this_life"] and (waited["seconds_ago"] or 0) <= POOL_SAID_SECONDS
+    # Who waits for a lock gets a connection as soon as it is free: then the answer tells more than that there was none.
+    return bool(lately) and not postgres["blockers"]
 
 
 def refuse_wrong_port(options: Mapping[str, Any], stack: Mapping[str, Any], postgres: Mapping[str, Any]) -> None:

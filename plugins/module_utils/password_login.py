@@ -32,7 +32,7 @@ class Server:
     port: int
     user: str
     database: str
-    connect_timeout: int
+    connect_timeout: float
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"

@@ -46,6 +46,11 @@ CONTENT_TABLES = ("companies", "locations", "subscriptions", "subscription_payme
 _STAMP = "to_char({0} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
 
 
+def _grants(column: str, kind: str, owner: str) -> str:
+    """Who may do what, as text in a fixed order. What was never granted has no list: then what its kind of object has by nature counts."""
+    return f"ARRAY(SELECT entry::text FROM unnest(coalesce({column}, acldefault('{kind}', {owner}))) AS entry ORDER BY 1)"  # noqa: S608
+
+
 def read_settings_sql() -> str:
     """What a session of psql has to set before it asks; a session over TCP is opened with the same settings."""
     settings = {**READ_SETTINGS, "application_name": APPLICATION_NAME, "client_encoding": "UTF8"}
@@ -77,8 +82,8 @@ SELECT jsonb_build_object(
       'expired', coalesce(rolvaliduntil < now(), false)) FROM pg_roles WHERE rolname = {literal(user)}),
   'superusers', (SELECT jsonb_agg(rolname ORDER BY rolname) FROM pg_roles WHERE rolsuper),
   'databases', (SELECT jsonb_agg(jsonb_build_object(
-      'name', datname, 'size_bytes', pg_database_size(oid), 'allow_connections', datallowconn, 'connection_limit', datconnlimit)
-      ORDER BY datname)
+      'name', datname, 'size_bytes', pg_database_size(oid), 'allow_connections', datallowconn, 'connection_limit', datconnlimit,
+      'grants', {_grants("datacl", "d", "datdba")}) ORDER BY datname)
       FROM pg_database WHERE NOT datistemplate OR datname = {literal(database)}),
   'settings', (SELECT jsonb_agg(jsonb_build_object('role', rolname, 'database', datname, 'set', setconfig))
       FROM pg_db_role_setting LEFT JOIN pg_roles ON pg_roles.oid = setrole LEFT JOIN pg_database ON pg_database.oid = setdatabase
@@ -176,9 +181,11 @@ def tables_sql(user: str) -> str:
     """
     return f"""
 SELECT jsonb_build_object('tables', coalesce(jsonb_agg(jsonb_build_object(
-  'name', relname, 'key', conname, 'may_read', readable, 'may_write', writable, 'rows', rows, 'seq_scans', seq_scan,
-  'idx_scans', idx_scan) ORDER BY relname), '[]'))
-FROM (SELECT pg_class.relname, conname, greatest(n_live_tup, reltuples)::bigint AS rows, seq_scan, idx_scan,
+  'name', relname, 'key', conname, 'may_read', readable, 'may_write', writable, 'owner', owner, 'grants', grants, 'rows', rows,
+  'seq_scans', seq_scan, 'idx_scans', idx_scan) ORDER BY relname), '[]'))
+FROM (SELECT pg_class.relname, conname, pg_get_userbyid(relowner) AS owner,
+    {_grants("relacl", "r", "relowner")} AS grants,
+    greatest(n_live_tup, reltuples)::bigint AS rows, seq_scan, idx_scan,
     has_table_privilege({literal(user)}, pg_class.oid, 'SELECT') AS readable,
     has_table_privilege({literal(user)}, pg_class.oid, 'INSERT') AS writable
   FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace AND nspname = 'public'
@@ -195,7 +202,7 @@ def ping_sql() -> str:
 
 def split_tables(rows: Sequence[Mapping[str, Any]]) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
     """Of each table what stays as it is, by name, and how it is used, which changes all the time."""
-    stays = {row["name"]: {key: row[key] for key in ("key", "may_read", "may_write")} for row in rows}
+    stays = {row["name"]: {key: row[key] for key in ("key", "may_read", "may_write", "owner", "grants")} for row in rows}
     return stays, [{key: row[key] for key in ("name", "rows", "seq_scans", "idx_scans")} for row in rows]
 
 
@@ -287,6 +294,7 @@ def describe_database(name: str, catalog: Mapping[str, Any]) -> dict[str, Any]:
         "exists": mine is not None,
         "allow_connections": mine["allow_connections"] if mine else None,
         "connection_limit": mine["connection_limit"] if mine else None,
+        "grants": mine["grants"] if mine else None,
         "size_bytes": mine["size_bytes"] if mine else None,
         "settings": settings_of(rows, role=False, database=True),
         "role_settings": settings_of(rows, role=True, database=True),
@@ -316,7 +324,7 @@ def unknown_role(name: str) -> dict[str, Any]:
 
 def unknown_database(name: str) -> dict[str, Any]:
     """A database of which nothing is known but its name."""
-    names = ("exists", "allow_connections", "connection_limit", "size_bytes", "settings", "role_settings", "neighbours")
+    names = ("exists", "allow_connections", "connection_limit", "grants", "size_bytes", "settings", "role_settings", "neighbours")
     return {"name": name, **dict.fromkeys(names)}
 
 

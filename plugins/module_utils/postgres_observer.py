@@ -10,7 +10,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,6 +29,8 @@ from .redaction import redact
 
 # Seconds that an observation may take beside one login that is not answered.
 TOTAL_BESIDE_LOGIN = 3.0
+# A server whose container is paused never answers: so long is waited for the proof of it.
+PAUSED_SECONDS = 0.5
 # Seconds that reading the backend's log may take: some ten megabytes.
 LOG_SECONDS = 0.5
 # A backend that is created waits for a healthy database before it is started, and writes its first line then.
@@ -295,6 +297,8 @@ def _recorded(options: Mapping[str, Any]) -> Recorded:
     }
     own, copies, unreadable = read_env_files(Path(options["project_src"]) / options["env_file"])
     server = server_of(options, own)
+    if containers.postgres and containers.postgres["State"]["Status"] == "paused":
+        server = replace(server, connect_timeout=min(server.connect_timeout, PAUSED_SECONDS))
     wanted = candidates(server, own, copies, environments[BACKEND], environments[CONTAINER])
     return Recorded(engine, containers, environments, own, unreadable, server, wanted)
 

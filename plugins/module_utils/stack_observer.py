@@ -305,7 +305,7 @@ def describe_service(name: str, container: Container | None, standard: Standard)
     if container.log is None:
         unknown["log"] = container.log_error or ""
     else:
-        observed["log"] = container_log.summarise(container.log, standard.patterns, observed["started_at"], standard.secrets)
+        observed["log"] = container_log.summarise(container.log, standard.patterns, observed["started_at"], standard.secrets, time.time())
     return observed, unknown
 
 

@@ -69,4 +69,6 @@ START_OPTIONS: dict[str, dict[str, Any]] = {
     "services": {"type": "list", "elements": "str", "required": True},
     "in_back_off": {"type": "list", "elements": "str", "default": []},
     "healthy_within": {"type": "int", "default": 30},
+    "state": {"type": "str", "choices": ["started", "restarted"], "default": "started"},
+    "stop_timeout": {"type": "int", "default": 10},
 }

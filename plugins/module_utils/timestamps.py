@@ -31,3 +31,11 @@ def shifted(stamp: str, milliseconds: int) -> str:
     """A stamp of `utc`, moved."""
     moved = datetime.strptime(stamp, "%Y-%m-%dT%H:%M:%S.%fZ") + timedelta(milliseconds=milliseconds)
     return f"{moved.isoformat(timespec='milliseconds')}Z"
+
+
+def seconds_before(now: float, stamp: str | None) -> float | None:
+    """How many seconds before `now`, which is in seconds since 1970, a stamp of `utc` is; null for none."""
+    if stamp is None:
+        return None
+    moment = datetime.strptime(stamp, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
+    return round(now - moment.timestamp(), 1)

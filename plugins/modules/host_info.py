@@ -74,6 +74,9 @@ host:
           C(own_growth_bytes_per_second) and C(own_cores) are those of the processes of its own command; C(open_files) and
           C(open_files_limit) those of the process with the most; C(processes) as above. Null for a container that does not run.
       type: dict
+    schedules:
+      description: The crontabs and the systemd timers of the administrator by path, each with a digest of its text.
+      type: dict
     sample_seconds: {description: How far apart the two looks were., type: float}
     unknown: {description: "What could not be observed, and why.", type: dict}
 """

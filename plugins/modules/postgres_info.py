@@ -148,7 +148,7 @@ postgres:
       type: dict
     database:
       description:
-        - The application's database. C(name), C(exists), C(allow_connections), C(connection_limit), C(size_bytes), C(settings),
+        - The application's database. C(name), C(exists), C(allow_connections), C(connection_limit), C(grants), C(size_bytes), C(settings),
           C(role_settings) of the role in it, and its C(neighbours), each with C(name), C(size_bytes), C(allow_connections), and, where the
           application's database is missing, C(application_tables), how many of the application's tables it has.
       type: dict
@@ -191,7 +191,7 @@ postgres:
     tables:
       description:
         - The tables of the schema C(public) by name, each with C(key), the name of its primary key, and whether the application's role
-          C(may_read) and C(may_write).
+          C(may_read) and C(may_write), its C(owner) and the C(grants) on it.
       type: dict
     table_use:
       description: The same tables with C(name), estimated C(rows), C(seq_scans) and C(idx_scans) since the statistics were reset.

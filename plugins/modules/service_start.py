@@ -2,19 +2,21 @@
 # Copyright: (c) 2026, Circuit Sage contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bring services of the stack to run by the least that does it. The work is done by `module_utils/container_starter.py`."""
+"""Bring services of the stack to run by the least that does it, or restart them; `module_utils/container_starter.py` does the work."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: service_start
-short_description: Bring services to run, each by the least that does it
+short_description: Bring services to run, each by the least that does it, or restart them
 version_added: 0.1.0
 description:
   - Starts a container that is stopped, unpauses one that is paused, and ends the back-off of one that Docker would restart later. One that
     runs is left alone, so that a second run changes nothing.
-  - Never creates, recreates or stops a container, whatever the compose files say.
-  - M(community.docker.docker_container) cannot tell a container in its back-off from one that runs.
+  - With O(state=restarted) the services get a new life, whatever they do. That is for a process whose memory is what is wrong.
+  - Never creates or recreates a container, whatever the compose files say.
+  - M(community.docker.docker_container) cannot tell a container in its back-off from one that runs, and returns the environment of the
+    container, with its passwords.
 author: Circuit Sage contributors (@circuit-sage)
 extends_documentation_fragment:
   - circuit_sage.incident_response.stack
@@ -45,6 +47,17 @@ options:
       - When the time is over, services O(in_back_off) are left alone.
     type: int
     default: 30
+  state:
+    description:
+      - V(started) leaves alone what runs.
+      - V(restarted) ends what runs and starts it again, and refuses a container that is paused.
+    type: str
+    choices: [started, restarted]
+    default: started
+  stop_timeout:
+    description: How many seconds a process may take to end by itself before the engine kills it, with O(state=restarted).
+    type: int
+    default: 10
 """
 
 EXAMPLES = r"""

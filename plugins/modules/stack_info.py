@@ -143,6 +143,7 @@ stack:
                 this_life: 1
                 first_at: "2026-11-23T11:34:52.120Z"
                 last_at: "2026-11-23T11:34:58.911Z"
+                seconds_ago: 2.4
                 last_line: 'error: password authentication failed for user "circuit_sage_user"'
             tail: ["Unable to connect to the database"]
       contains:
@@ -198,7 +199,8 @@ stack:
             log:
               description:
                 - The end of the log. C(patterns) has an entry for each pattern that was found, with how often (C(count)), how often since
-                  the container last started (C(this_life)), when, and the last such line.
+                  the container last started (C(this_life)), when, how many seconds ago the last time (C(seconds_ago)), and the last
+                  such line.
               type: dict
     env_file:
       description: The env file.

@@ -56,7 +56,13 @@ def test_the_healthy_system_is_recorded_once(sandbox: Sandbox, player: Player, f
     assert [name for name in SECRETS if sandbox.env[name] in text + first.output + again.output] == []
     content = yaml.safe_load(text)
     assert (content["format"], content["host"]) == (1, "sandbox")
-    assert content["observations"]["stack"]["services"]["backend"]["fingerprints"].keys() >= {"JWT_SECRET", "ENCRYPTION_KEY"}
+    held = content["observations"]
+    assert held["stack"]["services"]["backend"]["fingerprints"].keys() >= {"JWT_SECRET", "ENCRYPTION_KEY"}
+    assert held["stack"]["services"]["backend"]["networks"] == [f"{sandbox.project}_circuit-sage-network"]
+    assert held["postgres"]["tables"]["users"]["owner"] == sandbox.env["POSTGRES_USER"]
+    assert held["postgres"]["tables"]["users"]["grants"] == ["{0}=arwdDxt/{0}".format(sandbox.env["POSTGRES_USER"])]
+    crontab = Path("/etc/crontab")
+    assert held["host"]["schedules"].keys() >= ({str(crontab)} if crontab.exists() else set())
 
 
 def test_a_sick_system_is_refused(sandbox: Sandbox, player: Player, file: Path) -> None:

@@ -18,6 +18,9 @@ def computing(**changes: t.Any) -> dict[str, t.Any]:
     return {"pid": 1, "kind": "read", "computes": True, "seconds": 400.0, "large_tables": [], **changes}
 
 
+# A health address that gives no answer at all.
+SILENT = {"url": "u", "status": None, "class": "timeout", "database": None, "milliseconds": 3000}
+
 NEAR_MISSES = {
     "an expired password is refused in the words of a changed one": recorded("database_password_moved", postgres__role__expired=True),
     "a password that never worked in this container proves nothing about the role": recorded(
@@ -63,7 +66,7 @@ NEAR_MISSES = {
         "pool_exhausted_in_app", postgres__activity__holders=[{"service": "backend", "state": "active", "count": 10}]
     ),
     "a backend that does not answer at all is hung, whatever its log says of an hour ago": recorded(
-        "pool_exhausted_in_app", edge__probes=[{"url": "u", "status": None, "class": "timeout", "database": None, "milliseconds": 3000}]
+        "pool_exhausted_in_app", edge__probes=[SILENT], stack__services__backend__log__patterns__pool_exhausted__seconds_ago=3600.0
     ),
     "an error of the pool's database that comes at once is not the pool's wait": recorded(
         "pool_exhausted_in_app", edge__probes=[{"url": "u", "status": 503, "class": "unhealthy", "database": "error", "milliseconds": 20}]
@@ -141,6 +144,15 @@ def test_the_backends_back_off_is_ended_only_when_its_database_answers() -> None
 def test_causes_that_may_be_deliberate_respect_a_hold() -> None:
     respectful = {cause["id"] for cause in CAUSES if cause.get("respects_hold")}
     assert {"postgres_paused", "role_nologin", "database_not_accepting", "database_read_only"} <= respectful
+
+
+@pytest.mark.parametrize(("cores", "load"), [(0.0, 0.1), (0.9, 3.0)])
+def test_a_backend_that_has_just_said_that_its_pool_is_used_up_is_not_hung(cores: float, load: float) -> None:
+    observations = recorded("pool_exhausted_in_app", edge__probes=[SILENT], host__cpu__load_per_core=load)
+    observations["stack"]["services"]["backend"]["log"]["patterns"]["pool_exhausted"].update(this_life=2, seconds_ago=3.0)
+    for process in observations["host"]["containers"]["backend"]["processes"]:
+        process.update(cores=cores, age_seconds=600)
+    assert found(observations) == ["pool_exhausted_in_app"]
 
 
 def test_a_database_that_was_dropped_is_for_a_person() -> None:

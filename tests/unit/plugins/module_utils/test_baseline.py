@@ -14,18 +14,22 @@ from recorded_observations import recorded
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils import baseline, diagnosis, report
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 
-HEALTHY = recorded("healthy")
+HEALTHY = recorded("healthy", host__schedules={"/etc/cron.d/backup": "a" * 12})
 BASELINE = baseline.extract(HEALTHY)
 
 
+NETWORK = HEALTHY["stack"]["services"]["backend"]["networks"][0]["name"]
+
+
 def drifted(**changes: t.Any) -> list[dict[str, t.Any]]:
-    return baseline.drift(BASELINE, recorded("healthy", **changes))
+    return baseline.drift(BASELINE, recorded("healthy", **{"host__schedules": HEALTHY["host"]["schedules"], **changes}))
 
 
 def test_nothing_drifts_by_itself() -> None:
     later = copy.deepcopy(HEALTHY)
     later["postgres"]["server"]["started_at"] = "2027-01-01T00:00:00Z"
     later["postgres"]["content"]["companies"] += 1
+    later["stack"]["services"]["backend"]["networks"][0].update(address="172.30.83.99", aliases=["another"])
     later["stack"]["services"]["backend"].update(restart_count=3, id="another", started_at="2027-01-01T00:00:00Z", state="restarting")
     assert baseline.drift(BASELINE, later) == []
 
@@ -48,6 +52,9 @@ def test_what_changed_is_told_in_words() -> None:
         ({"postgres__application__host": "elsewhere"}, "application: host postgres → elsewhere"),
         ({"stack__env_file__mode": "0644"}, "env file: mode 0600 → 0644"),
         ({"stack__services__backend__restart_policy": "no"}, "container backend: restart_policy always → no"),
+        ({"stack__services__backend__networks": []}, f"container backend: networks {NETWORK} → "),
+        ({"postgres__database__grants": ["=Tc/circuit_sage_user"]}, "database circuit_sage_db: grants none → =Tc/circuit_sage_user"),
+        ({"host__schedules": {"/etc/cron.d/backup": "b" * 12}}, f"schedule: /etc/cron.d/backup {'a' * 12} → {'b' * 12}"),
     ],
 )
 def test_every_part_has_a_name(changes: dict[str, t.Any], text: str) -> None:
@@ -103,6 +110,7 @@ def test_only_what_is_exact_and_safe_is_put_back(path: str, was: t.Any, sql: str
 
 def with_drift(name: str, **changes: t.Any) -> dict[str, t.Any]:
     observations = recorded(name, **changes)
+    observations["host"]["schedules"] = HEALTHY["host"]["schedules"]
     return {**observations, "drift": baseline.drift(BASELINE, observations)}
 
 
@@ -126,6 +134,7 @@ def test_drift_of_a_component_without_a_part_in_the_symptom_is_no_finding() -> N
 
 def test_the_values_of_a_secret_are_not_said_to_be_unset() -> None:
     observations, recorded_before = recorded("healthy", postgres__write=SICK), copy.deepcopy(BASELINE)
+    recorded_before.pop("host")
     recorded_before["stack"]["services"]["backend"]["fingerprints"] = {"JWT_SECRET": "aaaaaaaaaaaa"}
     observations["stack"]["services"]["backend"]["fingerprints"] = {"JWT_SECRET": "cccccccccccc"}
     (finding,) = diagnosis.diagnose({**observations, "drift": baseline.drift(recorded_before, observations)}, [])

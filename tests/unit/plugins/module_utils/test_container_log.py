@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime, timezone
 
 import pytest
 
@@ -15,6 +16,8 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils.err
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.redaction import MASK
 
 STAMP = b"2026-11-23T11:35:00.570165605Z "
+# Half a minute and more after the lines of the tests, in seconds since 1970.
+NOW = datetime(2026, 11, 23, 11, 53, 0, 500000, tzinfo=timezone.utc).timestamp()
 
 
 def test_a_line_in_colour() -> None:
@@ -69,7 +72,7 @@ def test_a_terminal_sends_all_in_one_frame() -> None:
 )
 def test_the_texts_of_each_fault(name: str, text: str) -> None:
     patterns = container_log.compile_patterns({})
-    found = container_log.summarise([Line("2026-11-23T11:35:00.5Z", text)], patterns, None, [])["patterns"]
+    found = container_log.summarise([Line("2026-11-23T11:35:00.5Z", text)], patterns, None, [], NOW)["patterns"]
     assert name in found
     # A text of one fault is not read as another's; a migration's line also carries the error behind it.
     assert len(found) == 1
@@ -88,7 +91,7 @@ def test_the_texts_of_each_fault(name: str, text: str) -> None:
     ],
 )
 def test_near_misses(text: str) -> None:
-    assert container_log.summarise([Line("", text)], container_log.compile_patterns({}), None, [])["patterns"] == {}
+    assert container_log.summarise([Line("", text)], container_log.compile_patterns({}), None, [], NOW)["patterns"] == {}
 
 
 def test_this_life_begins_a_little_before_the_noted_start() -> None:
@@ -100,12 +103,13 @@ def test_this_life_begins_a_little_before_the_noted_start() -> None:
         Line("2026-11-23T11:52:48.000000000Z", text + " password=hunter2"),
         Line("", text),
     ]
-    found = container_log.summarise(lines, container_log.compile_patterns({}), "2026-11-23T11:52:47.910Z", [])
+    found = container_log.summarise(lines, container_log.compile_patterns({}), "2026-11-23T11:52:47.910Z", [], NOW)
     assert found["patterns"]["too_many_clients"] == {
         "count": 4,
         "this_life": 2,
         "first_at": "2026-11-23T11:52:40.000Z",
         "last_at": None,
+        "seconds_ago": None,
         "last_line": text,
     }
     assert found["lines"] == 4
@@ -113,13 +117,14 @@ def test_this_life_begins_a_little_before_the_noted_start() -> None:
 
 
 def test_never_started_has_no_life() -> None:
-    found = container_log.summarise([Line("2026-11-23T11:52:48Z", "Killed")], container_log.compile_patterns({}), None, [])
+    found = container_log.summarise([Line("2026-11-23T11:52:48Z", "Killed")], container_log.compile_patterns({}), None, [], NOW)
     assert found["patterns"]["killed"]["this_life"] == 0
+    assert found["patterns"]["killed"]["seconds_ago"] == 12.5
 
 
 def test_what_is_shown_is_short_and_without_secrets() -> None:
     lines = [Line("2026-11-23T11:52:48Z", f"{number} own-secret " + "x" * 1000) for number in range(30)]
-    found = container_log.summarise(lines, container_log.compile_patterns({"own": "own-secret"}), None, ["own-secret"])
+    found = container_log.summarise(lines, container_log.compile_patterns({"own": "own-secret"}), None, ["own-secret"], NOW)
     assert len(found["tail"]) == container_log.TAIL_LINES
     assert found["tail"][0].startswith(f"10 {MASK} x")
     assert all(len(text) == container_log.LONGEST_SHOWN for text in [*found["tail"], found["patterns"]["own"]["last_line"]])

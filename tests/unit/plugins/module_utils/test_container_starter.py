@@ -29,6 +29,8 @@ class Stack:
         # The health checks of services, and how they end, the last way again and again; null: the container does not run.
         self.checks: dict[str, list[str]] = {}
         self.ends: list[int | None] = [0]
+        # What the last of them was to take at most to end.
+        self.stop_seconds: str | None = None
         self._engine = engine
         engine.ends = lambda: self.ends.pop(0) if len(self.ends) > 1 else self.ends[0]
         engine.answers["GET /containers/json"] = lambda _given, _body: (200, self._listed())
@@ -51,8 +53,9 @@ class Stack:
                 return 409, {"message": "the container is not running"}
             return self._engine.create(service, wanted)
 
-        def carry_out(action: str, _given: dict[str, str], _body: Any) -> tuple[int, Content]:
+        def carry_out(action: str, given: dict[str, str], _body: Any) -> tuple[int, Content]:
             self.asked.append(f"{action} {service}")
+            self.stop_seconds = given.get("t")
             if self.states[service] == "created":
                 return 500, {"message": "port is already allocated"}
             self.states[service] = "running"
@@ -82,6 +85,29 @@ def test_the_least_for_each_state_and_nothing_the_second_time(stack: Stack, stat
     again = started(stack, ["postgres"])
     assert again == {"postgres": {"container": "cs-postgres", "state": "running", "action": None, "healthy": None}}
     assert stack.asked == [f"{action} postgres"]
+
+
+def restarted(stack: Stack, service: str, check_mode: bool = False) -> dict[str, Any]:
+    options = {"docker_host": stack.address, "docker_timeout": 2, "project_name": PROJECT, "services": [service], "in_back_off": []}
+    options |= {"healthy_within": 5, "state": "restarted", "stop_timeout": 3}
+    return container_starter.bring_to_run(options, check_mode)
+
+
+@pytest.mark.parametrize(("state", "after"), [("running", "running again"), ("exited", "running"), ("restarting", "running")])
+def test_a_restart_gives_whatever_can_end_a_new_life_each_time(stack: Stack, state: str, after: str) -> None:
+    stack.states = {"backend": state, "postgres": "running"}
+    assert restarted(stack, "backend", check_mode=True)["diff"] == {"before": {"backend": state}, "after": {"backend": after}}
+    assert stack.asked == []
+    assert restarted(stack, "backend")["changed"]
+    assert restarted(stack, "backend")["changed"]
+    assert (stack.asked, stack.stop_seconds) == (["restart backend"] * 2, "3")
+
+
+def test_what_is_paused_cannot_end_and_is_not_restarted(stack: Stack) -> None:
+    stack.states = {"backend": "paused"}
+    with pytest.raises(IncidentError, match="backend is paused, which keeps it from ending; unpause it first"):
+        restarted(stack, "backend")
+    assert stack.asked == []
 
 
 def test_what_is_only_predicted_is_not_done(stack: Stack) -> None:

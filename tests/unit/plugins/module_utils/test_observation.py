@@ -113,12 +113,24 @@ def test_the_layers_are_asked_at_the_same_time(monkeypatch: pytest.MonkeyPatch) 
     assert sorted(result[layer]["place"] for layer in ("stack", "postgres", "edge")) == [0, 1, 2]
 
 
+USED_UP = {"count": 4, "this_life": 2, "seconds_ago": 3.0}
+
+
 @pytest.mark.parametrize(
-    ("state", "error", "waited_for"),
-    [("running", None, True), ("restarting", None, False), ("running", {"class": "refused"}, False)],
+    ("backend", "error", "blockers", "waited_for"),
+    [
+        ({"state": "running"}, None, [], True),
+        ({"state": "restarting"}, None, [], False),
+        ({"state": "running"}, {"class": "refused"}, [], False),
+        ({"state": "running", "log": {"patterns": {"pool_exhausted": USED_UP}}}, None, [], False),
+        # What it said long ago, or in another life, is no news; a lock is waited for, since its end tells more.
+        ({"state": "running", "log": {"patterns": {"pool_exhausted": {**USED_UP, "seconds_ago": 900.0}}}}, None, [], True),
+        ({"state": "running", "log": {"patterns": {"pool_exhausted": {**USED_UP, "this_life": 0}}}}, None, [], True),
+        ({"state": "running", "log": {"patterns": {"pool_exhausted": USED_UP}}}, None, [{"pid": 7}], True),
+    ],
 )
 def test_an_answer_that_cannot_be_good_is_not_waited_for(
-    monkeypatch: pytest.MonkeyPatch, state: str, error: dict[str, str] | None, waited_for: bool
+    monkeypatch: pytest.MonkeyPatch, backend: dict[str, Any], error: dict[str, str] | None, blockers: list[Any], waited_for: bool
 ) -> None:
     told = {}
 
@@ -126,8 +138,8 @@ def test_an_answer_that_cannot_be_good_is_not_waited_for(
         told["hopeless"] = hopeless.wait(0.2)
         return {"answers": None}
 
-    monkeypatch.setattr(stack_observer, "observe", lambda *_given: {"services": {"backend": {"state": state}}})
-    monkeypatch.setattr(postgres_observer, "observe", lambda *_given: {"error": error})
+    monkeypatch.setattr(stack_observer, "observe", lambda *_given: {"services": {"backend": backend}})
+    monkeypatch.setattr(postgres_observer, "observe", lambda *_given: {"error": error, "blockers": blockers})
     monkeypatch.setattr(http_probe, "observe", edge)
     observation.observe({**OPTIONS, "wait": 0})
     assert told["hopeless"] is not waited_for

@@ -241,11 +241,12 @@ def test_a_space_that_cannot_be_looked_at_is_told() -> None:
 
 def test_a_renamed_table_is_told_by_its_primary_key() -> None:
     rows: list[dict[str, Any]] = [
-        {"name": name, "key": f"{name}_pkey", "may_read": True, "may_write": True, "rows": 1, "seq_scans": 2, "idx_scans": 3}
+        {"name": name, "key": f"{name}_pkey", "may_read": True, "may_write": True, "owner": "app", "grants": ["app=arwdDxt/app"]}
+        | {"rows": 1, "seq_scans": 2, "idx_scans": 3}
         for name in (*postgres_catalog.CONTENT_TABLES, "invoices")
     ]
     stays, use = postgres_catalog.split_tables(rows)
-    assert stays["users"] == {"key": "users_pkey", "may_read": True, "may_write": True}
+    assert stays["users"] == {"key": "users_pkey", "may_read": True, "may_write": True, "owner": "app", "grants": ["app=arwdDxt/app"]}
     assert use[0] == {"name": "companies", "rows": 1, "seq_scans": 2, "idx_scans": 3}
     assert postgres_catalog.missing_tables(stays) == []
     stays["users_before"] = stays.pop("users")

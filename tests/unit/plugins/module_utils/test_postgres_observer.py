@@ -43,7 +43,7 @@ NOT_ACCEPTING = 'FATAL:  database "circuit_sage_db" is not currently accepting c
 
 def table(name: str, **changes: Any) -> dict[str, Any]:
     """A table as the catalogue lists it."""
-    stays = {"name": name, "key": f"{name}_pkey", "may_read": True, "may_write": True}
+    stays = {"name": name, "key": f"{name}_pkey", "may_read": True, "may_write": True, "owner": "owner", "grants": None}
     return {**stays, "rows": 40, "seq_scans": 1, "idx_scans": 2, **changes}
 
 
@@ -602,9 +602,9 @@ def test_who_may_not_read_the_rules_of_entry_is_told_so(world: World, tmp_path: 
 
 def test_a_missing_database_is_looked_for_among_its_neighbours(world: World, tmp_path: Path) -> None:
     world.after = {"circuit_sage_db": 'FATAL:  database "circuit_sage_db" does not exist\n'}
-    other = {"name": "circuit_sage_db_old", "size_bytes": 1, "allow_connections": True, "connection_limit": -1}
-    closed = {"name": "closed", "size_bytes": 1, "allow_connections": False, "connection_limit": -1}
-    full = {"name": "full", "size_bytes": 1, "allow_connections": True, "connection_limit": -1}
+    other = {"name": "circuit_sage_db_old", "size_bytes": 1, "allow_connections": True, "connection_limit": -1, "grants": None}
+    closed = {"name": "closed", "size_bytes": 1, "allow_connections": False, "connection_limit": -1, "grants": None}
+    full = {"name": "full", "size_bytes": 1, "allow_connections": True, "connection_limit": -1, "grants": None}
     world.after["full"] = SLOTS
     world.answer = {**world.answer, "databases": [other, closed, full, *(one for one in CATALOG["databases"] if one["name"] == "postgres")]}
     found = observe(tmp_path)
