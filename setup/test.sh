@@ -63,13 +63,27 @@ trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 if setup/engine.sh answers; then molecule/stack/stack.sh down; fi
 
+# The stack, which mostly waits for packages, is made beside the checks that do not need it; nothing else runs beside its tests.
+making=.cache/making-the-stack.log
+mkdir -p .cache
+"${MAKE:-make}" --no-print-directory stack >"$making" 2>&1 &
+stack=$!
+
 summary=()
 for step in "${steps[@]}"; do
+  if [ "$step" = molecule ]; then
+    made=0
+    wait "$stack" || made=1
+    cat "$making"
+    [ "$made" = 0 ] || die "the stack could not be made; 'make stack' makes it alone."
+  fi
   headline "$step: $("${MAKE:-make}" --no-print-directory describe-"$step")"
   start=$SECONDS
   # In the background, so that a signal to this script is heard at once.
   "${MAKE:-make}" --no-print-directory "$step" &
   if ! wait $!; then
+    # An installation that is broken off would leave the machine's packages half installed.
+    wait "$stack" || true
     printf '\n%s\n' "${summary[@]}"
     die "$step failed after $((SECONDS - start)) s; 'make $step' runs it alone."
   fi
