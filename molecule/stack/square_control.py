@@ -96,9 +96,9 @@ class SquareControl:
         """How many seconds its listings lag behind; with None 2 to 5."""
         self.ask("POST", "/_sim/listing", {"lag_seconds": lag_seconds})
 
-    def webhook(self, url: str | None, signature_key: str = "", notification_url: str = "") -> None:
-        """Let it tell events to an address, or with None to nobody."""
-        self.ask("POST", "/_sim/webhook", {"url": url, "signature_key": signature_key, "notification_url": notification_url})
+    def webhook(self, url: str | None, signature_key: str = "", notification_url: str = "", **more: Any) -> None:
+        """Let it tell events to an address, or with None to nobody; `more` is of the subscription, and whose it is (merchant_id)."""
+        self.ask("POST", "/_sim/webhook", {"url": url, "signature_key": signature_key, "notification_url": notification_url, **more})
 
     def deliveries(self) -> list[Entry]:
         """The events that it told since the last reset, once none is under way."""

@@ -185,7 +185,9 @@ class Seed:
         autopay = pays_by_square(number)
         amount = amount_due(billable, self._settings.price_per_location)
         customer, card, plan = (square_id(kind, number) if autopay else None for kind in ("customer", "card", "subscription"))
-        row = (subscription, company, plan, status, amount, day, autopay, customer, card, founded, founded)
+        # Who is past due pays by hand since the card was refused, so that nothing is to be charged on a healthy system.
+        charged = autopay and status != "past_due"
+        row = (subscription, company, plan, status, amount, day, charged, customer, card, founded, founded)
         self.rows.subscriptions.append(row)
         if autopay:
             self.square.company(number, founded, billable, day)

@@ -35,6 +35,8 @@ class Settings:
     price_per_location: Decimal
     billing_day: int
     square_subscription_plan: str
+    webhook_signature_key: str
+    webhook_notification_url: str
     rate_limit: int
     sign_in_limit: int
     api_health_enabled: bool
@@ -64,6 +66,8 @@ class Settings:
             price_per_location=Decimal(text("BILLING_AMOUNT_PER_LOCATION", "50.00")),
             billing_day=int(text("BILLING_DAY_OF_MONTH", "1")),
             square_subscription_plan=text("SQUARE_SUBSCRIPTION_PLAN_ID"),
+            webhook_signature_key=text("SQUARE_WEBHOOK_SIGNATURE_KEY"),
+            webhook_notification_url=text("SQUARE_WEBHOOK_NOTIFICATION_URL"),
             rate_limit=int(text("RATE_LIMIT_MAX", str(API_CALLS_PER_WINDOW))),
             sign_in_limit=int(text("LOGIN_LIMIT_MAX", str(FAILED_SIGN_INS_PER_WINDOW))),
             api_health_enabled=text("API_HEALTH_ENABLED").lower() == "true",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import cards
+import webhook_subscriptions
 from accounts import Account, Accounts
 from answers import Answer, NoAnswer
 from call import Call
@@ -109,6 +110,8 @@ class Simulator:
                 return refunds.get(call, identity)
             case [_, "cards" | "customers" | "locations", *_]:
                 return cards.answer(call, books.faults)
+            case [_, "webhooks", *_]:
+                return webhook_subscriptions.answer(call, self.webhook)
             case ["POST", "events"]:
                 return self.events.search(call)
             case ["PUT", "events", ("enable" | "disable") as wanted]:

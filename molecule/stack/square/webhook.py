@@ -22,6 +22,14 @@ from answers import Answer, missing
 from moments import now
 
 TIMEOUT_SECONDS = 10
+# What is not told of a subscription.
+DEFAULTS = {
+    "id": "wbhk_simulated",
+    "name": "Circuit Sage",
+    "enabled": True,
+    "event_types": ["payment.created", "payment.updated", "refund.created", "subscription.updated"],
+    "api_version": "2026-09-16",
+}
 
 Value = dict[str, Any]
 
@@ -49,7 +57,7 @@ class Webhook:
                 if not told.get(name):
                     raise missing(name)
             _check_near(told["url"])
-        self._target = told if told.get("url") else {}
+        self._target = {**DEFAULTS, **told, "created_at": now()} if told.get("url") else {}
         return self.shown()
 
     def shown(self) -> Value:
@@ -63,8 +71,17 @@ class Webhook:
 
     def tell(self, event: Value) -> None:
         """Tell an event, soon."""
-        if self._target:
-            self._waiting.put((self._target, event, self._deliveries))
+        target = self.of(event["merchant_id"])
+        if target and target["enabled"] and event["type"] in target["event_types"]:
+            self._waiting.put((target, event, self._deliveries))
+
+    def of(self, merchant: str) -> Value:
+        """What was told for a merchant: for it alone, or for all; empty where nothing was."""
+        return self._target if self._target.get("merchant_id") in (None, merchant) else {}
+
+    def test(self, event: Value) -> int | None:
+        """Tell an event at once, whatever is waiting; gives the status of the answer."""
+        return self._post(self._target, json.dumps(event).encode())
 
     def forget(self) -> None:
         """Begin a new list of deliveries; what is waiting still goes out, and is in the old one."""
