@@ -16,6 +16,11 @@
 # `square METHOD PATH [BODY]` (asks the simulator of Square, which only the sandbox has),
 # `billing_sql` (psql as `admin_sql`, to the application's database, whose billing tables are saved in the schema drill_saved; there the view
 # `billed` numbers the subscriptions of the first day), `billing_restore` (puts them back).
+# `unpaid PLACE STATUS REASON` (takes the newest payment of a company that Square knows as not made, five days ago, here and there; PLACE
+# numbers the active ones with autopay that are billed on the first), `unpaid_value NAME` (of that payment: row, customer, card, location,
+# merchant, cents), `intent STATE` (leaves behind what was to be asked for it, of which nobody knows the end), `payments_restore` (takes all
+# of that back, here and there), `square_webhook KEY URL` (has Square tell its events to the edge, signed by these),
+# `checked_webhook KEY URL` (has the backend check them by these), `unchecked_webhook` (takes both back).
 # No pipefail: a symptom looks for the words of a command that fails.
 set -eu
 compose() {
@@ -64,6 +69,31 @@ billing_restore() {
     printf '%s\n' '\endif'
   } | PGOPTIONS='-c client_min_messages=warning' admin_sql "$DB_NAME"
 }
+unpaid() {
+  echo "SELECT 1" | billing_sql
+  admin_sql "$DB_NAME" <<SQL | tr '|' '\n' | paste -d = <(printf '%s\n' row subscription square customer card cents period) - >"$STATE/unpaid"
+    WITH known AS (
+      SELECT s.id, row_number() OVER (ORDER BY s.id) AS place FROM drill_saved.billed s JOIN drill_saved.companies c ON c.id = s.company_id
+      WHERE s.autopay_enabled AND c.settings #>> '{integrations,payment,credentials,accessToken}' <> ''
+    ), newest AS (
+      SELECT DISTINCT ON (p.subscription_id) p.* FROM subscription_payments p JOIN known k ON k.id = p.subscription_id
+      WHERE k.place = $1 ORDER BY p.subscription_id, p.billing_period_start DESC
+    ), taken AS (
+      UPDATE subscription_payments p SET status = '$2', failure_reason = nullif('$3', ''), square_payment_id = NULL,
+        updated_at = now() - interval '5 days' FROM newest WHERE p.id = newest.id
+    ), behind AS (
+      UPDATE subscriptions s SET status = CASE WHEN '$2' = 'failed' THEN 'past_due' ELSE s.status END FROM newest WHERE s.id = newest.subscription_id
+    )
+    SELECT n.id, n.subscription_id, n.square_payment_id, s.square_customer_id, s.square_card_id, (n.amount * 100)::int,
+      to_char(n.billing_period_start AT TIME ZONE 'UTC', 'YYYY-MM')
+    FROM newest n JOIN subscriptions s ON s.id = n.subscription_id;
+SQL
+  square POST "/_sim/payments/$(unpaid_value square)/forget" >"$STATE/forgotten"
+  for name in location merchant; do
+    echo "$name=$(sed -n "s/.*\"${name}_id\": \"\([^\"]*\)\".*/\1/p" "$STATE/forgotten")" >>"$STATE/unpaid"
+  done
+}
+unpaid_value() { sed -n "s/^$1=//p" "$STATE/unpaid"; }
 new_certificate() {
   # shellcheck disable=SC2016 # for the shell in the container
   edge sh -c '

@@ -145,6 +145,13 @@ class Accounts:
                 return {"card": account.cards[identity]}
         raise Answer(404, "NOT_FOUND", "Not found.")
 
+    def forget(self, identity: str) -> Entry:
+        """Let a payment never have been made, until a reset; gives what is gone, and whose it was."""
+        for account in self._accounts.values():
+            if account.payments.get(identity) is not None:
+                return {"payment": account.payments.remove(identity).value, "merchant_id": account.merchant_id}
+        raise Answer(404, "NOT_FOUND", "Not found.")
+
     def _keep(self) -> None:
         half = self._file.with_suffix(".half")
         half.write_text(json.dumps(self._told), encoding="utf-8")

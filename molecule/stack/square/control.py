@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from answers import Answer
-from call import parsed
+from call import Call, parsed
 from faults import Faults
 from ledger import Ledger
 from simulator import Simulator
@@ -45,6 +45,13 @@ def _answer(simulator: Simulator, asked: list[str], query: dict[str, list[str]],
         case ["POST", "payments"]:
             told = parsed(body)
             return books.payments.made_by_square(simulator.accounts.meant(told), told)
+        case ["POST", "payments", identity, "forget"]:
+            return simulator.accounts.forget(identity)
+        case ["POST", "requests"]:
+            # As if whoever has the token had asked for it: POST /v2/payments.
+            told = parsed(body)
+            account = simulator.accounts.meant({name: told.get(name) for name in ("location_id", "customer_id")})
+            return books.payments.create(Call("POST", "/v2/payments", body, account, ""))
         case ["POST", "cards", identity]:
             return simulator.accounts.set_card(identity, parsed(body))
         case ["POST", "listing"]:

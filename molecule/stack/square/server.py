@@ -9,7 +9,8 @@ POST, GET /v2/refunds · GET /v2/refunds/ID · GET /v2/cards, /v2/cards/ID · PO
 GET /v2/locations, /v2/locations/ID · POST /v2/events · PUT /v2/events/enable, /disable
 GET /v2/webhooks/subscriptions, /v2/webhooks/subscriptions/ID · POST /v2/webhooks/subscriptions/ID/test
 GET, PUT /v2/subscriptions/ID · POST /v2/subscriptions/search · GET /v2/catalog/object/ID
-GET /_sim/ledger · GET, POST /_sim/faults, /_sim/accounts, /_sim/webhook, /_sim/subscriptions · POST /_sim/payments, /_sim/cards/ID,
+GET /_sim/ledger · GET, POST /_sim/faults, /_sim/accounts, /_sim/webhook, /_sim/subscriptions · POST /_sim/payments,
+/_sim/payments/ID/forget, /_sim/requests, /_sim/cards/ID,
 /_sim/listing, /_sim/subscriptions/ID, /_sim/subscriptions/reset, /_sim/reset
 """
 

@@ -51,6 +51,12 @@ class Shelf:
         insort(self._order, (made_at, value["id"]))
         return value
 
+    def remove(self, identity: str) -> Kept:
+        """Let one never have been."""
+        kept = self._kept.pop(identity)
+        self._order.remove((kept.made_at, identity))
+        return kept
+
     def get(self, identity: Any) -> Kept | None:
         """The one of that id."""
         return self._kept.get(identity)
