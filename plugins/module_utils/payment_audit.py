@@ -21,6 +21,7 @@ from .payment_intent import Intent
 from .payment_ledger import AtSquare, Subscriber, entries_of, look, subscribers_of
 from .payment_options import PAYMENT_OPTIONS, Scope, scope_of
 from .payment_report import Told, customer
+from .payment_resolution import looked_up
 from .payment_retry import refuse_unknown
 from .payment_schedule import EXHAUSTED, MUST_ACT, PERSON, Turn
 from .square_payments import CHARGED
@@ -66,7 +67,7 @@ def seen_of(scope: Scope, days: int) -> Seen:
         )
 
 
-def _payments(seen: Seen, scope: Scope) -> dict[str, list[Told]]:
+def _payments(seen: Seen, scope: Scope, cards_gone: set[str]) -> dict[str, list[Told]]:
     """The payments that are not paid, by what is wrong with them."""
     lists: dict[str, list[Told]] = {name: [] for name in ("failed", "stuck", "customers")}
     for row in seen.rows:
@@ -77,6 +78,7 @@ def _payments(seen: Seen, scope: Scope) -> dict[str, list[Told]]:
             "verdict": turn.verdict,
             "reason": turn.reason,
             "since": (row.updated_at if row.status == "failed" else row.created_at).isoformat(),
+            "card_gone": row.subscription_id in cards_gone,
         }
         if row.status == "failed":
             lists["failed"].append(told)
@@ -87,7 +89,16 @@ def _payments(seen: Seen, scope: Scope) -> dict[str, list[Told]]:
     return lists
 
 
-def _unknown(seen: Seen) -> list[Told]:
+def _at_square(intent: Intent, square: AtSquare) -> str | None:
+    """What Square's list says of an intent: `charged`, `refused`, `absent`, which a young list is no proof of; None where none was got."""
+    listing = square.listings.get(intent.company_id)
+    if listing is None:
+        return None
+    outcome = looked_up(intent, listing.referring(intent.payment_id), False)
+    return "absent" if outcome is None else "charged" if outcome.state == payment_intent.SUCCEEDED else "refused"
+
+
+def _unknown(seen: Seen, square: AtSquare) -> list[Told]:
     names = {one.company_id: one.company for one in seen.subscribers}
     return [
         {
@@ -103,6 +114,7 @@ def _unknown(seen: Seen) -> list[Told]:
             "attempt": one.attempt,
             "since": one.at.isoformat(),
             "incident": one.incident,
+            "at_square": _at_square(one, square),
         }
         for one in seen.intents
     ]
@@ -115,6 +127,7 @@ def _past_due(seen: Seen, square: AtSquare) -> list[Told]:
         if not row.paid_rows:
             owed.setdefault(row.subscription_id, []).append(row)
     paid_there = {one.entry.payment_id for one in square.differences if one.kind == PAID_THERE and one.entry}
+    opened = {one.subscription_id for one in seen.intents}
     found = []
     for one in seen.subscribers:
         if one.status != "past_due" or one.is_deleted:
@@ -136,6 +149,8 @@ def _past_due(seen: Seen, square: AtSquare) -> list[Told]:
                 "owed": shown(sum(row.cents for row in left)),
                 "currency": "",
                 "stuck": stuck,
+                "paid_there": bool(rows) and not left,
+                "open": one.subscription_id in opened,
                 "why": why,
             }
         )
@@ -217,15 +232,21 @@ def audit(scope: Scope, days: int, ask_square: bool) -> dict[str, t.Any]:
     square = AtSquare(unknown={"square": "it was not asked"})
     if ask_square:
         square = look(scope, seen.entries, seen.subscribers, seen.now, since_of(seen.now, days), with_cards=True)
-    lists: dict[str, list[Told]] = _payments(seen, scope)
-    lists["unknown_payments"] = _unknown(seen)
+    cards_gone = _cards_gone(seen, square)
+    lists: dict[str, list[Told]] = _payments(seen, scope, {one["subscription_id"] for one in cards_gone})
+    lists["unknown_payments"] = _unknown(seen, square)
     lists["past_due"] = [{**one, "currency": scope.currency} for one in _past_due(seen, square)]
-    lists["cards_gone"] = _cards_gone(seen, square)
-    lists["differences"] = [one.told() for one in square.differences]
+    lists["cards_gone"] = cards_gone
+    opened = {one.payment_id for one in seen.intents}
+    lists["differences"] = [{**one.told(), "open": bool(one.entry and one.entry.payment_id in opened)} for one in square.differences]
     lists["statuses"] = status_differences(seen.subscribers, square.statuses)
     lists["sandbox_payments"] = _sandbox_payments(seen, scope)
     names = {one.company_id: one.company for one in seen.subscribers}
     lists["unreadable"] = [{"company_id": one, "company": names.get(one, ""), "reason": why} for one, why in square.unreadable.items()]
+    lists["refused"] = [
+        {"company_id": one, "company": names.get(one, ""), "status": status, "code": code, "reason": square.unreadable[one]}
+        for one, (status, code) in square.refused.items()
+    ]
     return {
         "changed": False,
         "as_of": seen.now.isoformat(),
@@ -236,6 +257,7 @@ def audit(scope: Scope, days: int, ask_square: bool) -> dict[str, t.Any]:
         "verdicts": dict(sorted(Counter(turn.verdict for turn in seen.turns.values()).items())),
         "persons": sum(turn.verdict == PERSON for turn in seen.turns.values()),
         "webhooks_missed": _missed(seen, square),
+        "outage": square.outage and {"status": square.outage[0], "code": square.outage[1], "reason": square.unknown["square"]},
         "unknown": square.unknown,
         "truncated": any(len(entries) > scope.limit for entries in lists.values()),
     }

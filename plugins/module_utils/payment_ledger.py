@@ -79,7 +79,10 @@ class Event(t.NamedTuple):
 
 @dataclass
 class AtSquare:
-    """What the accounts show. `unknown` says why something could not be asked, by what it is."""
+    """What the accounts show. `unknown` says why something could not be asked, by what it is.
+
+    `refused` has status and code of Square's refusal by company, `outage` the same where Square as a whole was away.
+    """
 
     differences: list[Difference] = field(default_factory=list)
     events: dict[str, Event] = field(default_factory=dict)
@@ -89,6 +92,8 @@ class AtSquare:
     asked: set[str] = field(default_factory=set)
     unreadable: dict[str, str] = field(default_factory=dict)
     unknown: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, tuple[int, str | None]] = field(default_factory=dict)
+    outage: tuple[int, str | None] | None = None
 
 
 def entries_of(connection: t.Any, companies: Sequence[str] | None, since: datetime) -> list[Entry]:
@@ -129,9 +134,11 @@ class _Asking:
                     found.statuses[one.subscription_id] = account.at_square.subscription_status(one.square_subscription_id)
         except SquareDown as error:
             found.unknown["square"] = str(error)
+            found.outage = error.status, error.code
             return
         except SquareRefusal as error:
             found.unreadable.update({one.company_id: str(error) for one in subscribers})
+            found.refused.update({one.company_id: (error.status, error.code) for one in subscribers})
             return
         found.differences += differences(entries, listing, self._begin)
         found.events.update({event.identity: event for event in events})

@@ -44,7 +44,10 @@ Answer = t.TypeVar("Answer")
 
 
 class SquareRefusal(IncidentError):
-    """Square answers, and not with what was asked for; for another company it may."""
+    """Square answers, and not with what was asked for; for another company it may. `status` is 0 where that was no answer's."""
+
+    status: int = 0
+    code: str | None = None
 
 
 class SquareConflict(SquareRefusal):
@@ -56,7 +59,10 @@ class SquareUnclear(SquareRefusal):
 
 
 class SquareDown(IncidentError):
-    """Square does not answer, or asks to be left alone: to ask for another company would be no use."""
+    """Square does not answer, or asks to be left alone: to ask for another company would be no use. `status` is 0 without an answer."""
+
+    status: int = 0
+    code: str | None = None
 
 
 class AtSquare(t.NamedTuple):
@@ -183,12 +189,18 @@ def _unclear(what: str) -> SquareUnclear:
     return SquareUnclear(f"Square's answer about {what} has not the form of its API; look at it in Square's dashboard")
 
 
-def refusal(error: t.Any, what: str, base_url: str) -> IncidentError:
-    """The sentence for an answer other than 2xx, by its status and its first code."""
-    status = error.status_code or 0
+def refusal(error: t.Any, what: str, base_url: str) -> SquareRefusal | SquareDown:
+    """What an answer other than 2xx means, by its status and its first code."""
     found = error.errors[0].code if error.errors else ""
-    code = f" {found}" if isinstance(found, str) and _CODE.fullmatch(found) else ""
-    told = f"({status}{code})"
+    code = found if isinstance(found, str) and _CODE.fullmatch(found) else None
+    refused = _refusal(error.status_code or 0, code, what, base_url)
+    refused.status, refused.code = error.status_code or 0, code
+    return refused
+
+
+def _refusal(status: int, found: str | None, what: str, base_url: str) -> SquareRefusal | SquareDown:
+    """The same, in one sentence."""
+    told = f"({status} {found})" if found else f"({status})"
     if status < 300:
         return _unclear(what)
     if status == 409 or found in _CONFLICT_CODES:
