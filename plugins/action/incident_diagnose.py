@@ -12,7 +12,12 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils import cause_catalog, diagnosis, square_report
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import (
+    cause_catalog,
+    diagnosis,
+    payment_tables,
+    square_report,
+)
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.recent import lately, recent_changes
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import Record, redacted
@@ -88,6 +93,7 @@ class ActionModule(ActionBase):
         before = earlier["before"] if earlier else observed
         # What is told of the first look is not told again of the proof.
         record.keep_tables(square_report.differences(observed, before if earlier else None))
+        record.keep_tables(payment_tables.observed(observed, before if earlier else None))
         account = self._tell(record, observed, findings, "proof" if earlier else "seen", keep=sick and not earlier)
         told = (incident["id"], before, observed, findings, planned, symptoms, tried)
         return {**dict(zip(_RETURNED, told, strict=True)), "account": account}

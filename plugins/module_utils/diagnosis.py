@@ -13,7 +13,7 @@ import json
 import typing as t
 from collections.abc import Sequence
 
-from . import baseline, square_report
+from . import baseline, payment_observation, square_report
 from .baseline import LAYERS
 from .errors import IncidentError
 from .symptoms import symptoms_of
@@ -202,6 +202,7 @@ def seen(observations: Mapping) -> str:
         wrong = sum(total["count"] for total in billing["totals"].values())
         parts.append(f"billing of {billing['companies']} companies " + (f"wrong in {wrong} places" if wrong else "right"))
     parts += square_report.seen(facts)
+    parts += payment_observation.seen(facts)
     return "; ".join(parts)
 
 

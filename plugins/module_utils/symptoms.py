@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import payment_observation
 from .edge_probe import troubles
 
 Mapping = dict[str, Any]
@@ -52,7 +53,7 @@ def symptoms_of(observations: Mapping) -> list[str]:
     charged = ((observations.get("billing") or {}).get("square") or {}).get("totals", {}).get("approve")
     if charged:
         found.append(f"Square charges {charged['count']} subscriptions another amount than is due")
-    return found
+    return found + payment_observation.symptoms(observations)
 
 
 def describe_probes(edge: Mapping) -> str:
