@@ -69,7 +69,7 @@ def seen_of(scope: Scope, days: int) -> Seen:
 
 def _payments(seen: Seen, scope: Scope, cards_gone: set[str]) -> dict[str, list[Told]]:
     """The payments that are not paid, by what is wrong with them."""
-    lists: dict[str, list[Told]] = {name: [] for name in ("failed", "stuck", "customers")}
+    lists: dict[str, list[Told]] = {name: [] for name in ("failed_payments", "stuck", "customers")}
     for row in seen.rows:
         turn = seen.turns[row.payment_id]
         told = {
@@ -81,7 +81,7 @@ def _payments(seen: Seen, scope: Scope, cards_gone: set[str]) -> dict[str, list[
             "card_gone": row.subscription_id in cards_gone,
         }
         if row.status == "failed":
-            lists["failed"].append(told)
+            lists["failed_payments"].append(told)
         elif seen.now - row.created_at >= timedelta(hours=scope.rules.pending_hours) and row.has_autopay:
             lists["stuck"].append(told)
         if turn.verdict in (MUST_ACT, EXHAUSTED):

@@ -14,7 +14,7 @@ Observed = dict[str, t.Any]
 
 # Of the audit what causes and reports ask for; the rest is Ansible's own.
 AUDITED = (
-    *("as_of", "since", "asked", "failed", "stuck", "customers", "unknown_payments", "past_due", "cards_gone", "differences", "statuses"),
+    *("as_of", "since", "asked", "failed_payments", "stuck", "customers", "unknown_payments", "past_due", "cards_gone", "differences", "statuses"),
     *("unreadable", "refused", "outage", "counts", "verdicts", "webhooks_missed", "truncated"),
 )
 _CLOSED = "the database does not let the application in"
@@ -32,7 +32,7 @@ def observation(settings: Mapping[str, t.Any], audit: Mapping[str, t.Any]) -> Ob
         return {"payments": payments, "unknown": {**unknown, "payments": settings["environment"]["wrong"][0]}}
     payments.update({name: audit[name] for name in AUDITED})
     # A payment whose card is gone waits for its customer.
-    payments["due"] = [one for one in (*audit["failed"], *audit["stuck"]) if one["verdict"] == DUE and not one["card_gone"]]
+    payments["due"] = [one for one in (*audit["failed_payments"], *audit["stuck"]) if one["verdict"] == DUE and not one["card_gone"]]
     unknown.update({f"payments_{name}": reason for name, reason in audit["unknown"].items()})
     return {"payments": payments, "unknown": unknown}
 

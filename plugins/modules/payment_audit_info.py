@@ -60,7 +60,7 @@ asked:
   description: How many companies' accounts at Square were asked.
   returned: success
   type: int
-failed:
+failed_payments:
   description:
     - The payments that failed, each with its C(verdict). V(due) may be charged now and V(wait) later; V(must_act) and V(exhausted) need the
       customer, V(person) a person. The others need nothing (V(paid), V(ended)), or something else first (V(open), V(duplicate),
