@@ -16,11 +16,12 @@
 # `square METHOD PATH [BODY]` (asks the simulator of Square, which only the sandbox has),
 # `billing_sql` (psql as `admin_sql`, to the application's database, whose billing tables are saved in the schema drill_saved; there the view
 # `billed` numbers the subscriptions of the first day), `billing_restore` (puts them back).
-# `unpaid PLACE STATUS REASON` (takes the newest payment of a company that Square knows as not made, five days ago, here and there; PLACE
-# numbers the active ones with autopay that are billed on the first), `unpaid_value NAME` (of that payment: row, customer, card, location,
-# merchant, cents), `intent STATE` (leaves behind what was to be asked for it, of which nobody knows the end), `payments_restore` (takes all
-# of that back, here and there), `square_webhook KEY URL` (has Square tell its events to the edge, signed by these),
-# `checked_webhook KEY URL` (has the backend check them by these), `unchecked_webhook` (takes both back).
+# `unpaid PLACE STATUS REASON` (takes the newest payment of a company with credentials of Square as not made, five days ago; PLACE numbers those
+# that are active, have autopay and are billed on the first), `unpaid_at_square` (at Square too), `unpaid_value NAME` (of that payment: row, company,
+# customer, card, cents, and location and merchant once it is not at Square), `intended` (the request by which it is charged), `intent STATE`
+# (leaves that behind as a worker of which nobody knows the end), `paid_by_square` (Square charges it by itself), `payments_restore` (takes all of
+# that back, here and there), `square_webhook KEY URL` (has Square tell its events to the edge, signed by these), `checked_webhook KEY URL` (has
+# the backend check them by these), `unchecked_webhook` (takes both back).
 # No pipefail: a symptom looks for the words of a command that fails.
 set -eu
 compose() {
@@ -69,31 +70,93 @@ billing_restore() {
     printf '%s\n' '\endif'
   } | PGOPTIONS='-c client_min_messages=warning' admin_sql "$DB_NAME"
 }
+# The payment and what belongs to it go into $STATE/unpaid, a name and a value in each line.
 unpaid() {
-  echo "SELECT 1" | billing_sql
-  admin_sql "$DB_NAME" <<SQL | tr '|' '\n' | paste -d = <(printf '%s\n' row subscription square customer card cents period) - >"$STATE/unpaid"
-    WITH known AS (
-      SELECT s.id, row_number() OVER (ORDER BY s.id) AS place FROM drill_saved.billed s JOIN drill_saved.companies c ON c.id = s.company_id
-      WHERE s.autopay_enabled AND c.settings #>> '{integrations,payment,credentials,accessToken}' <> ''
-    ), newest AS (
-      SELECT DISTINCT ON (p.subscription_id) p.* FROM subscription_payments p JOIN known k ON k.id = p.subscription_id
-      WHERE k.place = $1 ORDER BY p.subscription_id, p.billing_period_start DESC
-    ), taken AS (
-      UPDATE subscription_payments p SET status = '$2', failure_reason = nullif('$3', ''), square_payment_id = NULL,
-        updated_at = now() - interval '5 days' FROM newest WHERE p.id = newest.id
-    ), behind AS (
-      UPDATE subscriptions s SET status = CASE WHEN '$2' = 'failed' THEN 'past_due' ELSE s.status END FROM newest WHERE s.id = newest.subscription_id
-    )
-    SELECT n.id, n.subscription_id, n.square_payment_id, s.square_customer_id, s.square_card_id, (n.amount * 100)::int,
-      to_char(n.billing_period_start AT TIME ZONE 'UTC', 'YYYY-MM')
-    FROM newest n JOIN subscriptions s ON s.id = n.subscription_id;
+  echo "SELECT 1" | billing_sql >/dev/null
+  admin_sql "$DB_NAME" <<SQL >"$STATE/unpaid"
+    CREATE TEMPORARY TABLE newest AS
+      SELECT DISTINCT ON (p.subscription_id) p.*, s.square_customer_id, s.square_card_id
+      FROM subscription_payments p JOIN subscriptions s ON s.id = p.subscription_id
+      WHERE s.id = (
+        SELECT b.id FROM drill_saved.billed b JOIN drill_saved.companies c ON c.id = b.company_id
+        WHERE b.autopay_enabled AND c.settings #>> '{integrations,payment,credentials,accessToken}' <> ''
+        ORDER BY b.id OFFSET $1 - 1 LIMIT 1)
+      ORDER BY p.subscription_id, p.billing_period_start DESC;
+    UPDATE subscription_payments p SET status = '$2', failure_reason = nullif('$3', ''), square_payment_id = NULL,
+      updated_at = now() - interval '5 days' FROM newest n WHERE p.id = n.id;
+    UPDATE subscriptions s SET status = 'past_due' FROM newest n WHERE s.id = n.subscription_id AND '$2' = 'failed';
+    SELECT concat_ws(E'\n', 'row=' || id, 'subscription=' || subscription_id, 'company=' || company_id, 'square=' || square_payment_id,
+      'customer=' || square_customer_id, 'card=' || square_card_id, 'cents=' || (amount * 100)::int,
+      'period=' || to_char(billing_period_start AT TIME ZONE 'UTC', 'YYYY-MM')) FROM newest;
 SQL
+}
+# At Square it was not paid either; the answer names the location and the merchant.
+unpaid_at_square() {
   square POST "/_sim/payments/$(unpaid_value square)/forget" >"$STATE/forgotten"
   for name in location merchant; do
     echo "$name=$(sed -n "s/.*\"${name}_id\": \"\([^\"]*\)\".*/\1/p" "$STATE/forgotten")" >>"$STATE/unpaid"
   done
 }
 unpaid_value() { sed -n "s/^$1=//p" "$STATE/unpaid"; }
+# The request of a first attempt, in the order in which it is digested.
+intended() {
+  printf '{"amount_money":{"amount":%s,"currency":"USD"},"customer_id":"%s","idempotency_key":"%s","location_id":"%s","note":"Circuit Sage, %s, attempt 1","reference_id":"%s","source_id":"%s"}' \
+    "$(unpaid_value cents)" "$(unpaid_value customer)" "drill-$(unpaid_value row)" "$(unpaid_value location)" "$(unpaid_value period)" \
+    "$(unpaid_value row)" "$(unpaid_value card)"
+}
+# As a worker leaves it: the payment is pending while its attempt has no outcome. The table is the one that payment_retry makes.
+intent() {
+  {
+    cat <<'SQL'
+      CREATE SCHEMA IF NOT EXISTS circuit_sage_ops;
+      CREATE TABLE circuit_sage_ops.payment_intent (
+        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, incident text NOT NULL, company_id uuid NOT NULL, subscription_id uuid NOT NULL,
+        payment_id uuid NOT NULL, period date NOT NULL, attempt int NOT NULL, amount_cents bigint NOT NULL, currency text NOT NULL,
+        card_id text NOT NULL, customer_id text NOT NULL, location_id text NOT NULL, idempotency_key text NOT NULL UNIQUE,
+        request_sha256 text NOT NULL, state text NOT NULL DEFAULT 'INTENT', code text, square_payment_id text UNIQUE, status_before text NOT NULL,
+        reason_before text, failed_before timestamptz, at timestamptz NOT NULL DEFAULT clock_timestamp(),
+        called_at timestamptz NOT NULL DEFAULT clock_timestamp(), settled_at timestamptz, UNIQUE (subscription_id, period, attempt));
+      CREATE UNIQUE INDEX payment_intent_once ON circuit_sage_ops.payment_intent (subscription_id, period)
+        WHERE state IN ('INTENT', 'UNKNOWN', 'SUCCEEDED');
+SQL
+    cat <<SQL
+      INSERT INTO circuit_sage_ops.payment_intent (incident, company_id, subscription_id, payment_id, period, attempt, amount_cents, currency,
+        card_id, customer_id, location_id, idempotency_key, request_sha256, state, status_before, reason_before, failed_before, at, called_at)
+      SELECT 'drill', company_id, subscription_id, id, '$(unpaid_value period)-01', 1, $(unpaid_value cents), 'USD', '$(unpaid_value card)',
+        '$(unpaid_value customer)', '$(unpaid_value location)', 'drill-' || id, '$(intended | sha256sum | cut -d ' ' -f 1)', '$1', status,
+        failure_reason, updated_at, now() - interval '10 minutes', now() - interval '10 minutes'
+      FROM subscription_payments WHERE id = '$(unpaid_value row)';
+      UPDATE subscription_payments SET status = 'pending', failure_reason = NULL WHERE id = '$(unpaid_value row)';
+SQL
+  } | admin_sql "$DB_NAME"
+}
+payments_restore() {
+  square POST /_sim/reset
+  billing_restore
+  echo "DROP TABLE IF EXISTS circuit_sage_ops.payment_intent, circuit_sage_ops.square_event" |
+    PGOPTIONS='-c client_min_messages=warning' admin_sql "$DB_NAME"
+  rm -f "$STATE/unpaid" "$STATE/forgotten"
+}
+paid_by_square() {
+  printf '{"amount": %s, "customer_id": "%s", "card": "%s", "location_id": "%s"}' \
+    "$(unpaid_value cents)" "$(unpaid_value customer)" "$(unpaid_value card)" "$(unpaid_value location)" | square POST /_sim/payments @-
+}
+square_webhook() {
+  printf '{"url": "http://%s/api/payments/webhook/square", "signature_key": "%s", "notification_url": "%s"}' \
+    "$(docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "$EDGE")" "$1" "$2" | square POST /_sim/webhook @-
+}
+checked_webhook() {
+  printf 'SQUARE_WEBHOOK_SIGNATURE_KEY=%s\nSQUARE_WEBHOOK_NOTIFICATION_URL=%s\n' "$1" "$2" >>"$ENV_FILE"
+  compose up -d --no-deps --no-build backend
+  until test "$(health)" = 200; do sleep 0.2; done
+}
+unchecked_webhook() {
+  square POST /_sim/webhook '{"url": null}'
+  sed -i '/^SQUARE_WEBHOOK_/d' "$ENV_FILE"
+  rm -f "$ENV_FILE".*-payment_failure-*
+  compose up -d --no-deps --no-build backend
+  until test "$(health)" = 200; do sleep 0.2; done
+}
 new_certificate() {
   # shellcheck disable=SC2016 # for the shell in the container
   edge sh -c '
