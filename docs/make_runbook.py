@@ -4,7 +4,7 @@
 """Write the causes into the runbooks: make_runbook.py [--check].
 
 docs/runbooks/ROLE.md has a part between two markers. It is made from the role's causes (roles/ROLE/vars/main/causes.yml) and from what
-docs/runbooks/ROLE.yml adds to them for a person. With --check nothing is written, and a page that is out of step is an error.
+docs/runbooks/ROLE.yml adds to them for a person. A page may have a second such part for the table of Square's codes. With --check nothing is written, and a page that is out of step is an error.
 """
 
 from __future__ import annotations
@@ -18,8 +18,13 @@ from pathlib import Path
 import yaml
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(CHECKOUT / ".ansible" / "collections"))
+
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import square_codes  # noqa: E402
+
 RUNBOOKS = CHECKOUT / "docs" / "runbooks"
 BEGIN, END = "<!-- made by docs/make_runbook.py: begin -->", "<!-- made by docs/make_runbook.py: end -->"
+CODES_BEGIN, CODES_END = "<!-- made by docs/make_runbook.py: codes begin -->", "<!-- made by docs/make_runbook.py: codes end -->"
 REQUIRED, OPTIONAL = ("see", "why", "done", "undo"), ("person",)
 WIDTH = 140
 
@@ -83,6 +88,24 @@ def section(cause: Mapping, words: Mapping) -> str:
     return "\n".join(lines)
 
 
+def codes() -> str:
+    """The table by which a retry decides."""
+    rows = [f"| {one['says']} | {one['done']} | {_code_list(one['codes'])} |" for one in square_codes.table()]
+    return "\n".join(["| it says | so the run does | codes |", "|---|---|---|", *rows])
+
+
+def _code_list(text: str) -> str:
+    return ", ".join(f"`{code}`" for code in text.split(", ")) if text.isupper() else text
+
+
+def with_codes(text: str) -> str:
+    """The page with the table of codes between its markers, where it has these."""
+    if CODES_BEGIN not in text:
+        return text
+    head, rest = text.split(CODES_BEGIN)
+    return f"{head}{CODES_BEGIN}\n{codes()}\n{CODES_END}{rest.split(CODES_END)[1]}"
+
+
 def page(role: str) -> tuple[str, str]:
     """The page as it is, and as it should be."""
     causes, words = load_causes(role), load_words(role)
@@ -93,7 +116,7 @@ def page(role: str) -> tuple[str, str]:
     head, rest = now.split(BEGIN)
     tail = rest.split(END)[1]
     sections = "\n\n".join(section(cause, words[cause["id"]]) for cause in causes)
-    return now, f"{head}{BEGIN}\n{sections}\n{END}{tail}"
+    return now, with_codes(f"{head}{BEGIN}\n{sections}\n{END}{tail}")
 
 
 def main() -> int:

@@ -8,13 +8,26 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Mapping
 
+from .payment_difference import RECORD
 from .payment_schedule import DUE
 
 Observed = dict[str, t.Any]
 
 # Of the audit what causes and reports ask for; the rest is Ansible's own.
 AUDITED = (
-    *("as_of", "since", "asked", "failed_payments", "stuck", "customers", "unknown_payments", "past_due", "cards_gone", "differences", "statuses"),
+    *(
+        "as_of",
+        "since",
+        "asked",
+        "failed_payments",
+        "stuck",
+        "customers",
+        "unknown_payments",
+        "past_due",
+        "cards_gone",
+        "differences",
+        "statuses",
+    ),
     *("unreadable", "refused", "outage", "counts", "verdicts", "webhooks_missed", "truncated"),
 )
 _CLOSED = "the database does not let the application in"
@@ -31,8 +44,10 @@ def observation(settings: Mapping[str, t.Any], audit: Mapping[str, t.Any]) -> Ob
     if "counts" not in audit:
         return {"payments": payments, "unknown": {**unknown, "payments": settings["environment"]["wrong"][0]}}
     payments.update({name: audit[name] for name in AUDITED})
-    # A payment whose card is gone waits for its customer.
-    payments["due"] = [one for one in (*audit["failed_payments"], *audit["stuck"]) if one["verdict"] == DUE and not one["card_gone"]]
+    # What is paid at Square waits for the books, and a payment whose card is gone for its customer.
+    paid = {one["payment_id"] for one in audit["differences"] if one["mend"] == RECORD}
+    unpaid = [one for one in (*audit["failed_payments"], *audit["stuck"]) if one["payment_id"] not in paid]
+    payments["due"] = [one for one in unpaid if one["verdict"] == DUE and not one["card_gone"]]
     unknown.update({f"payments_{name}": reason for name, reason in audit["unknown"].items()})
     return {"payments": payments, "unknown": unknown}
 
@@ -47,7 +62,7 @@ def symptoms(observations: Mapping[str, t.Any]) -> list[str]:
     for name, words in (("due", "payments are due and not charged"), ("unknown_payments", "payments have an outcome that nobody knows")):
         if payments.get(name):
             found.append(f"{len(payments[name])} {words}")
-    paid = [one for one in payments.get("differences", []) if one["mend"] == "record"]
+    paid = [one for one in payments.get("differences", []) if one["mend"] == RECORD]
     if paid:
         found.append(f"{len(paid)} payments are paid at Square and not here")
     if (payments.get("webhook") or {}).get("wrong"):

@@ -90,7 +90,12 @@ def retried(done: Entry) -> list[Table]:
 def retry_summary(done: Entry) -> str:
     """One line of what a run charged."""
     told = f"charged {len(done['charged'])} payments, {_sum(done['charged'])}"
-    for name, words in (("declined", "declined"), ("unknown", "without an outcome"), ("not_charged", "not charged"), ("must_act", "customers must act")):
+    for name, words in (
+        ("declined", "declined"),
+        ("unknown", "without an outcome"),
+        ("not_charged", "not charged"),
+        ("must_act", "customers must act"),
+    ):
         told += f"; {len(done[name])} {words}" if done[name] else ""
     return told + (f"; stopped: {done['stopped']}" if done["stopped"] else "")
 
@@ -98,8 +103,14 @@ def retry_summary(done: Entry) -> str:
 def reconciled(done: Entry) -> list[Table]:
     """The tables of a run that brought rows in line with Square; those with a row."""
     rows = [[one["company"], one["table"].replace("_", " ").rstrip("s"), one["row"], one["kind"], one["reason"]] for one in done["changes"]]
-    settled = [[one[name] for name in ("period", "amount", "currency", "state", "code", "payment_id", "square_payment_id")] for one in done["settled"]]
-    proposals = [[one.get(name) for name in ("company", "period", "square_amount", "currency", "square_payment_id", "reason")] for one in done["proposals"]]
+    settled = [
+        [one[name] for name in ("period", "amount", "currency", "state", "code", "payment_id", "square_payment_id")]
+        for one in done["settled"]
+    ]
+    proposals = [
+        [one.get(name) for name in ("company", "period", "square_amount", "currency", "square_payment_id", "reason")]
+        for one in done["proposals"]
+    ]
     found = [
         _table("payments_reconciled", "Brought In Line With Square", ["company", "what", "row", "kind", "why"], rows, f"{len(rows)} rows"),
         _table(

@@ -17,7 +17,8 @@ from .square_account import PRODUCTION_URL, SANDBOX_URL, is_loopback
 # For how long back what was paid in the wrong place is listed.
 AFFECTED_DAYS = 60
 _PAID = """
-SELECT c.id::text, c.name, p.id::text, to_char(p.billing_period_start AT TIME ZONE 'UTC', 'YYYY-MM'), (p.amount * 100)::bigint, p.square_payment_id
+SELECT c.id::text, c.name, p.id::text, to_char(p.billing_period_start AT TIME ZONE 'UTC', 'YYYY-MM'), (p.amount * 100)::bigint,
+  p.square_payment_id
 FROM subscription_payments p JOIN companies c ON c.id = p.company_id
 WHERE p.status = 'succeeded' AND p.square_payment_id <> '' AND p.updated_at > now() - make_interval(days => %(days)s)
   AND p.company_id = ANY(%(companies)s::uuid[])

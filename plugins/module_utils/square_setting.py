@@ -151,4 +151,4 @@ def look(options: Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 def env_path(options: Mapping[str, t.Any]) -> Path:
     """The env file."""
-    return Path(options["project_src"]) / options["env_file"]
+    return Path(options["project_src"], options["env_file"])

@@ -43,7 +43,9 @@ class WebhookAccount(PaymentAccount):
         """All of them, the disabled ones too."""
         return self._asked(
             "the webhook subscriptions",
-            lambda: [_subscription(one) for one in self._square.webhooks.subscriptions.list(include_disabled=True, request_options=_ASKED_ONCE)],
+            lambda: [
+                _subscription(one) for one in self._square.webhooks.subscriptions.list(include_disabled=True, request_options=_ASKED_ONCE)
+            ],
         )
 
     def test(self, identity: str) -> int:

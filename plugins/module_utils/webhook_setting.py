@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whether the application checks Square's webhook by the address and the key that Square has, and which of the two is wrong. Pure.
 
-Square signs the address as it is registered there, and the body, with the subscription's key. An address that differs in one character makes
-each signature as wrong as another key does; only a comparison of both tells them apart.
+Square signs the address as it is registered there, and the body, with the subscription's key. An address that differs in one character
+makes each signature as wrong as another key does; only a comparison of both tells them apart.
 """
 
 from __future__ import annotations
@@ -72,9 +72,7 @@ def answers_of(lines: Iterable[Line]) -> dict[str, Mentioned]:
     return found
 
 
-def told(
-    file: Setting, containers: Sequence[Setting], found: Sequence[WebhookSubscription], answers: Mapping[str, Mentioned]
-) -> Mentioned:
+def told(file: Setting, containers: Sequence[Setting], found: Sequence[WebhookSubscription], answers: Mapping[str, Mentioned]) -> Mentioned:
     """The observation. Keys are shown as fingerprints, which tell equal from different within it and nothing else."""
     marks = Fingerprints()
 

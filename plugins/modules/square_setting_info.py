@@ -13,12 +13,12 @@ version_added: 0.1.0
 description:
   - Looks where the money of each company goes, by O(square_base_url) and the test mode of the company, and compares that with
     O(square_environment). Of companies that pay in the wrong place the payments of the last 60 days are listed.
-  - Asks Square for its webhook subscriptions, under the access tokens of at most 64 companies, and compares their address and signature key with
-    C(SQUARE_WEBHOOK_NOTIFICATION_URL) and C(SQUARE_WEBHOOK_SIGNATURE_KEY) of the env file and of the backend's container. Each signature fails when
-    the one is wrong, and when the other is; the comparison tells which.
+  - Asks Square for its webhook subscriptions, under the access tokens of at most 64 companies, and compares their address and signature key
+    with C(SQUARE_WEBHOOK_NOTIFICATION_URL) and C(SQUARE_WEBHOOK_SIGNATURE_KEY) of the env file and of the backend's container. Each
+    signature fails when the one is wrong, and when the other is; the comparison tells which.
   - Counts in the log of the backend how it answered Square.
-  - Keys are compared in memory, and returned as fingerprints under a random key. Nothing is written anywhere. Where the environment is wrong no
-    token is sent.
+  - Keys are compared in memory, and returned as fingerprints under a random key. Nothing is written anywhere. Where the environment is
+    wrong no token is sent.
 author: Circuit Sage contributors (@circuit-sage)
 extends_documentation_fragment:
   - circuit_sage.incident_response.stack
@@ -91,7 +91,8 @@ webhook:
   type: dict
   contains:
     checks_signatures:
-      description: Whether the env file has a key. The released application has none, and wants a token of Square, which Square does not send.
+      description:
+        - Whether the env file has a key. The released application has none, and wants a token of Square, which Square does not send.
       type: bool
     subscriptions:
       description:

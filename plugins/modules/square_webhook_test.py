@@ -11,8 +11,8 @@ module: square_webhook_test
 short_description: Prove that an event that Square signs is accepted
 version_added: 0.1.0
 description:
-  - Lets Square tell a test event to the webhook subscription that the env file is for. It takes the same way as every other event, and is about no
-    payment of anybody.
+  - Lets Square tell a test event to the webhook subscription that the env file is for. It takes the same way as every other event, and is
+    about no payment of anybody.
   - An answer other than 2xx is tried again for a while, since a backend may just be starting; then the module fails.
 author: Circuit Sage contributors (@circuit-sage)
 extends_documentation_fragment:
