@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import uuid
 from collections.abc import Iterable, Iterator
@@ -31,7 +32,7 @@ _FILL = """
 INSERT INTO companies (id, name, subdomain, settings)
 SELECT md5('company' || n)::uuid, 'Company ' || lpad(n::text, 5, '0'), 'paying-' || n,
   jsonb_build_object('integrations', jsonb_build_object('payment', jsonb_build_object('provider', 'square', 'enabled', true,
-    'credentials', jsonb_build_object('accessToken', 'EAAAtoken-' || n % {accounts}, 'locationId', 'L' || n % {accounts}),
+    'credentials', jsonb_build_object('accessToken', 'EAAAtoken-' || {account}, 'locationId', 'L' || {account}),
     'settings', jsonb_build_object('testMode', true))))
 FROM generate_series(1, {companies}) n;
 INSERT INTO subscriptions (id, company_id, status, monthly_amount, autopay_enabled, square_customer_id, square_card_id)
@@ -54,8 +55,10 @@ def identity(kind: str, *numbers: int) -> str:
 
 def fill(books: Books, square: SquareControl, companies: int, periods: int = 1, accounts: int = 1) -> None:
     """So many companies with one failed payment for each period, each paying into one of the accounts."""
-    books.ask(_FILL.format(companies=companies, periods=periods, accounts=accounts))
-    square.accounts([account(number, range(1, companies + 1)[(number - 1) % accounts :: accounts]) for number in range(accounts)])
+    # Those of one account follow one another, as they do by name.
+    each = -(-companies // accounts)
+    books.ask(_FILL.format(companies=companies, periods=periods, account=f"(n - 1) / {each}"))
+    square.accounts([account(number, range(number * each + 1, min((number + 1) * each, companies) + 1)) for number in range(accounts)])
 
 
 def account(number: int, companies: Iterable[int]) -> dict[str, Any]:
@@ -93,7 +96,8 @@ def options(books: Books, square: SquareControl, **given: Any) -> dict[str, Any]
     spec = {**payment_options.PAYMENT_OPTIONS, **payment_options.CHARGING_OPTIONS}
     defaults = {name: option.get("default") for name, option in spec.items()}
     sandbox = {"square_base_url": square.base_url, "square_environment": "sandbox", "lock_timeout": 5, "max_per_second": 0}
-    return {**defaults, **sandbox, "listing_lag_seconds": 1, **given}
+    guards = {"max_payments": 10**6, "max_total": "99999999"}
+    return {**defaults, **sandbox, **guards, "listing_lag_seconds": 1, **given}
 
 
 def scope_of(books: Books, square: SquareControl, **given: Any) -> Scope:
@@ -107,7 +111,8 @@ def scope_of(books: Books, square: SquareControl, **given: Any) -> Scope:
 
 def pace_of(books: Books, square: SquareControl, **given: Any) -> Pace:
     """How a run charges."""
-    return payment_options.pace_of(options(books, square, **given))
+    first_wait = given.pop("first_wait", 0.01)
+    return dataclasses.replace(payment_options.pace_of(options(books, square, **given)), first_wait=first_wait)
 
 
 def retry(books: Books, square: SquareControl, check_mode: bool = False, **given: Any) -> dict[str, Any]:

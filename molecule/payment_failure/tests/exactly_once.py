@@ -1,0 +1,132 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Workers that retry payments and are killed, and the oracle that says whether every period was charged once at most."""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+import time
+from collections import Counter
+from typing import Any
+
+from books import Books
+from charges import AT_ONCE, retry
+from square_control import SquareControl
+
+# Workers are copies of this process, which has everything imported already.
+_PROCESSES = multiprocessing.get_context("fork")
+# What a run leaves that another run would find different.
+UNSETTLED = ("left", "stopped", "busy", "open", "wait")
+
+# Every mode of the simulator, and the codes of every class. Those that end a whole run come by number, else there would be no run.
+EVERY_FAULT: list[dict[str, Any]] = [
+    {"mode": "latency", "rate": 0.02, "seconds": 0.03},
+    {"mode": "timeout_after_charge", "rate": 0.03},
+    {"mode": "timeout_before_charge", "rate": 0.02},
+    {"mode": "failed_after_charge", "rate": 0.02},
+    {"mode": "close_after", "rate": 0.02, "match": {"method": "POST", "path": "/v2/payments"}},
+    {"mode": "close_before", "rate": 0.01, "match": {"method": "POST", "path": "/v2/payments"}},
+    {"mode": "square_down", "rate": 0.01, "match": {"method": "POST", "path": "/v2/payments"}},
+    {"mode": "rate_limited", "rate": 0.003, "retry_after": 0, "match": {"method": "POST", "path": "/v2/payments"}},
+    {"mode": "insufficient_funds", "rate": 0.04},
+    {"mode": "generic_decline", "rate": 0.03},
+    {"mode": "hard_decline", "rate": 0.01},
+    {"mode": "verification_required", "rate": 0.005},
+    {"mode": "decline", "rate": 0.005, "code": "A_CODE_OF_TOMORROW"},
+    {"mode": "card_disabled", "rate": 0.005},
+    {"mode": "token_expired", "count": 2, "after": 700, "match": {"method": "POST", "path": "/v2/payments"}},
+    {"mode": "scope_missing", "count": 1, "after": 900, "match": {"method": "POST", "path": "/v2/payments"}},
+    {"mode": "currency_mismatch", "count": 1, "after": 300},
+    {"mode": "refuse", "status": 400, "code": "BAD_REQUEST", "count": 1, "after": 500, "match": {"method": "POST", "path": "/v2/payments"}},
+]
+
+CHOSEN: dict[str, Any] = {
+    "schedule_days": AT_ONCE,
+    "max_age_days": 400,
+    "max_in_flight": 8,
+    "tries": 3,
+    "breaker_after": 30,
+    "listing_lag_seconds": 2,
+}
+
+
+def is_quiet(done: dict[str, Any]) -> bool:
+    """Whether another run would find nothing to do."""
+    return not done["attempted"] and not any(one["verdict"] in UNSETTLED for one in done["left"])
+
+
+def work(books: Books, square: SquareControl) -> None:
+    """Run until nothing is left to do."""
+    while not is_quiet(retry(books, square, limit=10**6, **CHOSEN)):
+        pass
+
+
+class Drive:
+    """Workers on one database, killed at random points of a seed."""
+
+    def __init__(self, books: Books, square: SquareControl, seed: int) -> None:
+        self._books, self._square = books, square
+        self._chance = random.Random(seed)  # noqa: S311 - made-up moments
+        self.kills = 0
+
+    def _start(self) -> Any:
+        worker = _PROCESSES.Process(target=work, args=(self._books, self._square))
+        worker.start()
+        return worker
+
+    def killed(self, times: int, workers: int, until: float) -> None:
+        """Kill one worker after another, each in the midst of its work, and start another in its place."""
+        running = [self._start() for _ in range(workers)]
+        try:
+            while self.kills < times and time.monotonic() < until:
+                victim = self._chance.randrange(workers)
+                running[victim].join(self._chance.uniform(0.1, 2.5))
+                if running[victim].is_alive():
+                    running[victim].kill()
+                    self.kills += 1
+                running[victim].join()
+                running[victim] = self._start()
+        finally:
+            for worker in running:
+                worker.kill()
+                worker.join()
+
+    def recovered(self, seconds: float) -> None:
+        """Let one worker run until nothing is left to do."""
+        worker = self._start()
+        worker.join(seconds)
+        ended = worker.exitcode
+        worker.kill()
+        worker.join()
+        assert ended == 0, f"the recovery was not done within {seconds:g} s, or broke off ({ended})"
+
+
+def judge(books: Books, square: SquareControl, payments: int) -> Counter[str]:
+    """The oracle. Gives how many payments ended in which state."""
+    charges = square.charges()
+    rows = {
+        identity: (status, square_id, f"{subscription}/{period}")
+        for identity, status, square_id, subscription, period in books.ask(
+            "SELECT id::text, status, square_payment_id, subscription_id::text, "
+            "to_char(billing_period_start AT TIME ZONE 'UTC', 'YYYY-MM') FROM subscription_payments"
+        )
+    }
+    assert len(rows) == payments
+    periods = Counter(rows[charge["reference_id"]][2] for charge in charges)
+    assert [period for period, number in periods.items() if number > 1] == [], "periods that were charged more than once"
+    unrecorded = [charge for charge in charges if rows[charge["reference_id"]][:2] != ("succeeded", charge["payment_id"])]
+    assert unrecorded == [], "charges that the database does not know"
+    taken = {charge["payment_id"] for charge in charges}
+    assert [one for one in rows.values() if one[0] == "succeeded" and one[1] not in taken] == [], "payments that nobody charged"
+    open_ones = books.ask("SELECT payment_id::text, state, code FROM circuit_sage_ops.payment_intent WHERE state IN ('INTENT', 'UNKNOWN')")
+    assert open_ones == [], "intents without an outcome, which the ledger can answer"
+    charged = {charge["reference_id"] for charge in charges}
+    assert [identity for identity, row in rows.items() if row[0] != "succeeded" and identity in charged] == [], "charged, and not succeeded"
+    wrong = books.ask(
+        "SELECT payment_id::text FROM circuit_sage_ops.payment_intent WHERE state = 'SUCCEEDED' AND square_payment_id <> ALL(%s)",
+        list(taken),
+    )
+    assert wrong == [], "intents that succeeded without a charge"
+    return Counter(row[0] for row in rows.values())
