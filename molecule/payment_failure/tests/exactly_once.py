@@ -18,7 +18,7 @@ from square_control import SquareControl
 # Workers are copies of this process, which has everything imported already.
 _PROCESSES = multiprocessing.get_context("fork")
 # What a run leaves that another run would find different.
-UNSETTLED = ("left", "stopped", "busy", "open", "wait")
+UNSETTLED = ("left", "stopped", "busy", "open")
 
 # Every mode of the simulator, and the codes of every class. Those that end a whole run come by number, else there would be no run.
 EVERY_FAULT: list[dict[str, Any]] = [

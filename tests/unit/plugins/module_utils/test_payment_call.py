@@ -1,0 +1,155 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a reply settles and what it leaves unknown, and the gate that all charges go through."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import payment_call, payment_gate
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.payment_gate import Gate, Stopped
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.payment_intent import DECLINED, SUCCEEDED, UNKNOWN
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.payment_settlement import Settled
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.square_payments import Made, Reply
+
+CHARGED = Reply(200, payment=Made("p1", "COMPLETED"))
+REFUSED = Reply(402, "CARD_EXPIRED", Made("p1", "FAILED"), detail="402 CARD_EXPIRED")
+NOTHING = Reply(0, detail="no answer in time")
+DOWN = Reply(503, "SERVICE_UNAVAILABLE", detail="503 SERVICE_UNAVAILABLE")
+LIMITED = Reply(429, "RATE_LIMITED", after=0.0, detail="429 RATE_LIMITED")
+NO_TOKEN = Reply(401, "ACCESS_TOKEN_EXPIRED", detail="401 ACCESS_TOKEN_EXPIRED")
+REUSED = Reply(400, "IDEMPOTENCY_KEY_REUSED", detail="400 IDEMPOTENCY_KEY_REUSED")
+REPLIES = [CHARGED, REFUSED, NOTHING, DOWN, LIMITED, NO_TOKEN, REUSED]
+
+
+def charged(*replies: Reply, tries: int = 4, lost: bool = False, gate: Gate | None = None) -> tuple[Settled, int, int]:
+    """The outcome, how often Square was asked, and how often it was kept that it would be."""
+    left = list(replies)
+    again: list[int] = []
+    outcome = payment_call.charge(
+        lambda: left.pop(0), gate or Gate(4, 0, 5), tries, lost, lambda: again.append(1), chance=lambda: 0.0, first_wait=0.001
+    )
+    return outcome, len(replies) - len(left), len(again)
+
+
+@pytest.mark.parametrize(
+    ("replies", "state", "code"),
+    [
+        ([CHARGED], SUCCEEDED, None),
+        ([REFUSED], DECLINED, "CARD_EXPIRED"),
+        ([NO_TOKEN], DECLINED, "ACCESS_TOKEN_EXPIRED"),
+        ([NOTHING, CHARGED], SUCCEEDED, None),
+        ([NOTHING, REFUSED], DECLINED, "CARD_EXPIRED"),
+        ([LIMITED, NO_TOKEN], DECLINED, "ACCESS_TOKEN_EXPIRED"),
+        # The first request may have been carried out, and a refusal of the second one says nothing of it.
+        ([NOTHING, NO_TOKEN], UNKNOWN, "ACCESS_TOKEN_EXPIRED"),
+        ([DOWN, NO_TOKEN], UNKNOWN, "ACCESS_TOKEN_EXPIRED"),
+        ([REUSED], UNKNOWN, "IDEMPOTENCY_KEY_REUSED"),
+        ([DOWN] * 4, UNKNOWN, "SERVICE_UNAVAILABLE"),
+        ([LIMITED] * 4, UNKNOWN, "RATE_LIMITED"),
+        ([Reply(200, payment=Made("p1", "PENDING"))], UNKNOWN, "PENDING"),
+        ([Reply(200, payment=Made("p1", "CANCELED"))], DECLINED, "GENERIC_DECLINE"),
+        ([Reply(200)] * 4, UNKNOWN, None),
+        ([Reply(400, None, detail="400 without a code")], DECLINED, "HTTP_400"),
+        ([Reply(503, None, after=3600.0)], UNKNOWN, None),
+    ],
+)
+def test_outcomes(replies: list[Reply], state: str, code: str | None) -> None:
+    outcome, asked, kept = charged(*replies)
+    assert (outcome.state, outcome.code, asked, kept) == (state, code, len(replies), len(replies) - 1)
+
+
+@given(replies=st.lists(st.sampled_from(REPLIES), min_size=6, max_size=6), lost=st.booleans())
+def test_what_may_have_been_charged_is_never_called_refused(replies: list[Reply], lost: bool) -> None:
+    outcome, asked, _kept = charged(*replies, tries=6, lost=lost)
+    seen = replies[:asked]
+    if outcome.state == DECLINED and seen[-1] is not REFUSED:
+        assert not lost
+        assert all(one is LIMITED for one in seen[:-1])
+    if outcome.state == SUCCEEDED:
+        assert seen[-1] is CHARGED
+
+
+def test_a_run_that_ends_does_not_wait_for_another_try() -> None:
+    gate = Gate(4, 0, 5)
+    gate.stop("enough")
+    outcome, asked, _kept = charged(NOTHING, CHARGED, gate=gate)
+    assert (outcome.state, asked) == (UNKNOWN, 1)
+
+
+def test_the_wait_grows_and_follows_square() -> None:
+    pauses = [payment_call._pause(DOWN, number, lambda: 0.0, 0.5) for number in (1, 2, 3)]
+    assert pauses == [0.5, 1.0, 2.0]
+    assert payment_call._pause(Reply(429, after=7.0), 3, lambda: 1.0, 0.5) == pytest.approx(8.4)
+    assert payment_call._pause(Reply(429, after=7000.0), 1, lambda: 0.0, 0.5) == payment_gate.LONGEST_HOLD
+
+
+def test_never_more_than_so_many_are_under_way() -> None:
+    gate = Gate(3, 0, 5)
+    under_way: list[int] = []
+    most: list[int] = []
+    lock = threading.Lock()
+
+    def one(_number: int) -> None:
+        with gate.passing():
+            with lock:
+                under_way.append(1)
+                most.append(len(under_way))
+            time.sleep(0.002)
+            with lock:
+                under_way.pop()
+
+    with ThreadPoolExecutor(max_workers=12) as threads:
+        list(threads.map(one, range(40)))
+    assert max(most) == 3
+
+
+def test_the_pace_is_kept_by_first_and_further_requests_alike() -> None:
+    gate = Gate(8, 100, 5)
+    began: list[float] = []
+
+    def one(_number: int) -> None:
+        with gate.passing():
+            began.append(time.monotonic())
+            gate.wait(0)
+            began.append(time.monotonic())
+
+    with ThreadPoolExecutor(max_workers=8) as threads:
+        list(threads.map(one, range(10)))
+    began.sort()
+    # Twenty requests at a hundred in a second; the clock of a thread may be read a little late.
+    assert began[-1] - began[0] >= 19 / 100 - 0.02
+
+
+def test_a_limited_rate_holds_everybody_and_halves_what_is_under_way() -> None:
+    gate = Gate(8, 0, 5)
+    gate.hold(0.05)
+    began = time.monotonic()
+    with gate.passing():
+        assert time.monotonic() - began >= 0.045
+    assert gate._limit == 4
+    for _ in range(20):
+        gate.ended(True)
+    assert gate._limit == 5
+
+
+def test_charges_without_an_outcome_open_the_breaker() -> None:
+    gate = Gate(8, 0, 3)
+    for has_outcome in (False, False, True, False, False):
+        gate.ended(has_outcome)
+    assert gate.reason is None
+    gate.ended(False)
+    assert gate.is_outage and "no outcome for 3 charges in a row" in str(gate.reason)
+    gate.stop("another reason")
+    assert "no outcome" in str(gate.reason)
+    with pytest.raises(Stopped, match="no outcome"), gate.passing():
+        raise AssertionError
+    with pytest.raises(Stopped):
+        gate.wait(60)
