@@ -182,7 +182,7 @@ def _ruled_out(row: Row) -> Turn | None:
         return Turn(PAID, f"it has a payment at Square, {row.square_payment_id}, and is not settled; reconcile it")
     missing = [
         words
-        for there, words in ((row.has_autopay, "autopay"), (row.customer, "a customer at Square"), (row.card, "a card on file"))
+        for there, words in ((row.has_autopay, "autopay"), (row.customer, "customer at Square"), (row.card, "card on file"))
         if not there
     ]
     if missing:
