@@ -77,6 +77,11 @@ class Gate:
             self._limit, self._well = max(1, self._limit // 2), 0
             self._changed.notify_all()
 
+    def limited(self, seconds: float) -> None:
+        """Square limits the rate of a look: hold everybody, and wait. Raises Stopped."""
+        self.hold(seconds)
+        self.wait(min(seconds, LONGEST_HOLD))
+
     def ended(self, has_outcome: bool) -> None:
         """Tell what became of a charge."""
         with self._changed:

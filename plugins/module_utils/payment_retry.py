@@ -20,7 +20,7 @@ from .payment_accounts import Firm, Register, refuse_wrong_mode
 from .payment_books import Sessions
 from .payment_charging import LEFT, PAID_THERE, STOPPED, Done, Work, charge_one, found_at_square, recorded_of
 from .payment_due import Row
-from .payment_gate import Gate
+from .payment_gate import Gate, Stopped
 from .payment_intent import Intent
 from .payment_options import Pace, Scope
 from .payment_resolution import resolve_one
@@ -106,8 +106,8 @@ def retry(scope: Scope, pace: Pace, incident: str, check_mode: bool) -> dict[str
         return payment_report.retried(scope, plan, [], [], None, check_mode)
     refuse_wrong_mode(map(firm_of, plan.rows), scope.setting, scope.environment)
     with ExitStack() as stack:
-        register = _register(scope, plan, stack, pace.max_in_flight)
         gate = Gate(pace.max_in_flight, pace.max_per_second, pace.breaker_after)
+        register = _register(scope, plan, stack, pace.max_in_flight, gate)
         without = register.enrol([firm_of(row) for row in plan.rows])
         plan.left += [(row, Turn(payment_due.INCOMPLETE, without[row.company_id])) for row in plan.due if row.company_id in without]
         plan.due = [row for row in plan.due if row.company_id not in without]
@@ -126,12 +126,12 @@ def retry(scope: Scope, pace: Pace, incident: str, check_mode: bool) -> dict[str
     return payment_report.retried(scope, plan, resolved, done, gate, check_mode)
 
 
-def _register(scope: Scope, plan: Plan, stack: ExitStack, connections: int) -> Register:
+def _register(scope: Scope, plan: Plan, stack: ExitStack, connections: int, gate: Gate) -> Register:
     begin = min([row.begins_at for row in plan.rows]) - _BEFORE_PERIOD
     # Square shows a year.
     begin = max(begin, plan.now - timedelta(days=364))
     credentials = StoredCredentials(scope.books.variables.get(KEY_VARIABLE, ""))
-    return Register(PaymentAccounts(stack, connections), credentials, scope.setting, begin)
+    return Register(PaymentAccounts(stack, connections, gate.limited), credentials, scope.setting, begin)
 
 
 def _refuse_places(register: Register, plan: Plan, scope: Scope, gate: Gate, in_flight: int) -> None:
@@ -145,6 +145,9 @@ def _refuse_places(register: Register, plan: Plan, scope: Scope, gate: Gate, in_
             gate.stop(f"{row.company}: {error}", isinstance(error, SquareDown))
         except IncidentError as error:
             return f"{row.company}: {error}; nothing was charged"
+        except Stopped:
+            # Another account has stopped the run already.
+            return ""
         return ""
 
     with ThreadPoolExecutor(max_workers=in_flight) as threads:
@@ -163,7 +166,7 @@ def _foreseen(work: Work, plan: Plan) -> tuple[list[Done], list[Done]]:
             continue
         try:
             there = found_at_square(work.register.account(row.company_id), row)
-        except (SquareDown, SquareRefusal) as error:
+        except (SquareDown, SquareRefusal, Stopped) as error:
             done.append(Done(row, None, None, LEFT, str(error)))
             continue
         done.append(_foreseen_one(work, row, [one.identity for one in there]))

@@ -33,6 +33,8 @@ PRODUCTION_URL = "https://connect.squareup.com"
 SANDBOX_URL = "https://connect.squareupsandbox.com"
 # For one answer. Square's API usually answers in some hundred milliseconds.
 ANSWER_SECONDS = 5.0
+# Where Square limits the rate and does not say for how long.
+_LIMITED_SECONDS = 1.0
 
 _ASKED_ONCE: t.Any = {"max_retries": 0}
 _CODE = re.compile(r"[A-Z0-9_]{3,60}")
@@ -63,6 +65,12 @@ class SquareDown(IncidentError):
 
     status: int = 0
     code: str | None = None
+
+
+class SquareLimited(SquareDown):
+    """Square limits the rate, and asks to wait so many seconds."""
+
+    after: float = 0.0
 
 
 class AtSquare(t.NamedTuple):
@@ -195,7 +203,19 @@ def refusal(error: t.Any, what: str, base_url: str) -> SquareRefusal | SquareDow
     code = found if isinstance(found, str) and _CODE.fullmatch(found) else None
     refused = _refusal(error.status_code or 0, code, what, base_url)
     refused.status, refused.code = error.status_code or 0, code
+    if isinstance(refused, SquareLimited):
+        headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+        refused.after = seconds_of(headers.get("retry-after")) or _LIMITED_SECONDS
     return refused
+
+
+def seconds_of(text: str | None) -> float | None:
+    """A number of seconds of a header, None where there is none."""
+    try:
+        seconds = float(text or "")
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds < float("inf") else None
 
 
 def _refusal(status: int, found: str | None, what: str, base_url: str) -> SquareRefusal | SquareDown:
@@ -212,7 +232,7 @@ def _refusal(status: int, found: str | None, what: str, base_url: str) -> Square
     if status == 404:
         return SquareRefusal(f"Square does not know {what} under this access token {told}; correct it in the application")
     if status == 429:
-        return SquareDown(f"Square limits the rate {told}; run again later")
+        return SquareLimited(f"Square limits the rate {told}; run again later")
     if status == 408 or status >= 500:
         return SquareDown(f"Square at {base_url} has a failure of its own {told}; run again when it is well")
     return SquareRefusal(f"Square refuses what was asked about {what} {told}; look at it in Square's dashboard")

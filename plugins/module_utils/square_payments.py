@@ -18,7 +18,7 @@ from functools import partial
 
 from . import square_transport
 from .errors import LibraryMissing
-from .square_account import MISSING_SDK, SquareDown, SquareUnclear, refusal
+from .square_account import MISSING_SDK, SquareDown, SquareLimited, SquareUnclear, refusal, seconds_of
 
 if MISSING_SDK is None:
     import httpx
@@ -30,6 +30,8 @@ PAYMENT_SECONDS = 30.0
 _ASKED_ONCE: t.Any = {"max_retries": 0}
 _CODE = re.compile(r"[A-Z0-9_]{3,60}")
 _PAGE = 100
+# How often a look is tried whose rate Square limits.
+_LOOKS = 4
 _FORMLESS = "an answer that has not the form of Square's API"
 CHARGED, TAKEN = "COMPLETED", ("COMPLETED", "APPROVED", "PENDING")
 
@@ -82,8 +84,9 @@ class Reply(t.NamedTuple):
 class PaymentAccount:
     """The account of one company. Everything but `charge` raises SquareRefusal or SquareDown."""
 
-    def __init__(self, token: str, base_url: str, transport: t.Any) -> None:
-        self._base_url = base_url
+    def __init__(self, token: str, base_url: str, transport: t.Any, limited: Callable[[float], None] | None = None) -> None:
+        """`limited` waits so many seconds where Square limits the rate of a look; without it that is a SquareDown."""
+        self._base_url, self._limited = base_url, limited
         self._square = Square(token=token, base_url=base_url, httpx_client=transport)
 
     def charge(self, request: dict[str, t.Any]) -> Reply:
@@ -174,6 +177,16 @@ class PaymentAccount:
         return self._square.events.search_events(limit=_PAGE, query=query, **more, request_options=_ASKED_ONCE)
 
     def _asked(self, what: str, question: Callable[[], Found]) -> Found:
+        for number in range(_LOOKS):
+            try:
+                return self._asked_once(what, question)
+            except SquareLimited as error:
+                if self._limited is None or number == _LOOKS - 1:
+                    raise
+                self._limited(error.after)
+        raise AssertionError("not reached")
+
+    def _asked_once(self, what: str, question: Callable[[], Found]) -> Found:
         try:
             return question()
         except ApiError as error:
@@ -191,11 +204,11 @@ class PaymentAccount:
 class PaymentAccounts:
     """The accounts of many companies over one pool of connections for each address; companies with one token share an account."""
 
-    def __init__(self, stack: ExitStack, connections: int) -> None:
+    def __init__(self, stack: ExitStack, connections: int, limited: Callable[[float], None] | None = None) -> None:
         """The connections are closed with the stack. Raises LibraryMissing where the SDK is missing."""
         if MISSING_SDK:
             raise LibraryMissing(MISSING_SDK)
-        self._stack, self._connections = stack, connections
+        self._stack, self._connections, self._limited = stack, connections, limited
         self._transports: dict[str, t.Any] = {}
         self._accounts: dict[tuple[str, str], PaymentAccount] = {}
         self._lock = threading.Lock()
@@ -207,7 +220,7 @@ class PaymentAccounts:
                 transport = square_transport.client_of(base_url, PAYMENT_SECONDS, self._connections)
                 self._transports[base_url] = self._stack.enter_context(transport)
             if (base_url, token) not in self._accounts:
-                self._accounts[base_url, token] = PaymentAccount(token, base_url, self._transports[base_url])
+                self._accounts[base_url, token] = PaymentAccount(token, base_url, self._transports[base_url], self._limited)
             return self._accounts[base_url, token]
 
 
@@ -222,15 +235,6 @@ def _refused(error: t.Any) -> Reply:
     told = error.body.get("payment") if isinstance(error.body, dict) else None
     payment = _made(told.get("id"), told.get("status")) if isinstance(told, dict) else None
     return Reply(status, code, payment, seconds_of(headers.get("retry-after")), f"{status} {code or 'without a code'}")
-
-
-def seconds_of(text: str | None) -> float | None:
-    """A number of seconds of a header, None where there is none."""
-    try:
-        seconds = float(text or "")
-    except ValueError:
-        return None
-    return seconds if 0 <= seconds < float("inf") else None
 
 
 def _made(identity: t.Any, status: t.Any) -> Made | None:

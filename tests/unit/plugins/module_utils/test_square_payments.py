@@ -18,13 +18,17 @@ from square_control import SquareControl, free_port, started
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils import square_payments, square_transport
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import LibraryMissing
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.square_account import SquareDown, SquareRefusal, SquareUnclear
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.square_account import (
+    SquareDown,
+    SquareRefusal,
+    SquareUnclear,
+    seconds_of,
+)
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.square_payments import (
     Made,
     PaymentAccount,
     PaymentAccounts,
     Reply,
-    seconds_of,
 )
 
 YESTERDAY = datetime.now(timezone.utc) - timedelta(days=1)
@@ -178,6 +182,18 @@ def test_what_is_not_read_does_not_reach_the_sdk() -> None:
     for content in odd:
         slim = square_transport.slim(content)
         assert slim == content or json.loads(slim) == json.loads(content)
+
+
+def test_a_look_waits_where_square_limits_the_rate(square: SquareControl) -> None:
+    waited: list[float] = []
+    with ExitStack() as stack:
+        shop = PaymentAccounts(stack, 1, waited.append).account(token(1), square.base_url)
+        square.fault("rate_limited", count=2, retry_after=3)
+        assert len(shop.places()) == 2
+        square.fault("rate_limited")
+        with pytest.raises(SquareDown, match="429"):
+            shop.places()
+    assert waited == [3, 3, 7, 7, 7]
 
 
 def test_companies_with_one_token_share_an_account(monkeypatch: pytest.MonkeyPatch) -> None:
