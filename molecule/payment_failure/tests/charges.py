@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from books import BACKEND, ENCRYPTION_KEY, Books, Server
+from sandbox import CHECKOUT
 from square_control import SquareControl
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils import (
@@ -28,25 +29,6 @@ INCIDENT = "20261123T093000Z-payment_failure"
 # So that a failed payment may be tried again at once, and again.
 AT_ONCE = [0, 1e-9, 2e-9, 3e-9, 4e-9, 5e-9]
 
-_FILL = """
-INSERT INTO companies (id, name, subdomain, settings)
-SELECT md5('company' || n)::uuid, 'Company ' || lpad(n::text, 5, '0'), 'paying-' || n,
-  jsonb_build_object('integrations', jsonb_build_object('payment', jsonb_build_object('provider', 'square', 'enabled', true,
-    'credentials', jsonb_build_object('accessToken', 'EAAAtoken-' || {account}, 'locationId', 'L' || {account}),
-    'settings', jsonb_build_object('testMode', true))))
-FROM generate_series(1, {companies}) n;
-INSERT INTO subscriptions (id, company_id, status, monthly_amount, autopay_enabled, square_customer_id, square_card_id)
-SELECT md5('subscription' || n)::uuid, md5('company' || n)::uuid, 'past_due', 50, true, 'customer-' || n, 'ccof:card-' || n
-FROM generate_series(1, {companies}) n;
-INSERT INTO subscription_payments (id, subscription_id, company_id, amount, status, billing_period_start, billing_period_end,
-  location_count, failure_reason, created_at, updated_at)
-SELECT md5('payment' || n || '/' || m)::uuid, md5('subscription' || n)::uuid, md5('company' || n)::uuid, 50, 'failed',
-  start, start + interval '1 month - 1 second', 1, 'INSUFFICIENT_FUNDS', now() - interval '40 days', now() - interval '40 days'
-FROM generate_series(1, {companies}) n, generate_series(0, {periods} - 1) m,
-  LATERAL (SELECT (date_trunc('month', now() AT TIME ZONE 'UTC') - make_interval(months => m)) AT TIME ZONE 'UTC' AS start) s;
-ANALYZE companies; ANALYZE subscriptions; ANALYZE subscription_payments;
-"""
-
 
 def identity(kind: str, *numbers: int) -> str:
     """The id of a row that `fill` makes."""
@@ -57,7 +39,9 @@ def fill(books: Books, square: SquareControl, companies: int, periods: int = 1, 
     """So many companies with one failed payment for each period, each paying into one of the accounts."""
     # Those of one account follow one another, as they do by name.
     each = -(-companies // accounts)
-    books.ask(_FILL.format(companies=companies, periods=periods, account=f"(n - 1) / {each}"))
+    data = (CHECKOUT / "bench" / "payments_data.sql").read_text(encoding="utf-8")
+    with books.connection.cursor() as cursor:
+        cursor.execute(data, {"companies": companies, "periods": periods, "each": each})
     square.accounts([account(number, range(number * each + 1, min((number + 1) * each, companies) + 1)) for number in range(accounts)])
 
 
