@@ -92,8 +92,8 @@ class PaymentAccount:
     def charge(self, request: dict[str, t.Any]) -> Reply:
         """Ask for one payment, once. Whatever happens is a reply."""
         try:
-            found = self._square.payments.create(**request, request_options=_ASKED_ONCE).payment
-            return Reply(200, payment=_made(found.id, found.status)) if found else Reply(0, detail=_FORMLESS)
+            made = _made(_plain(self._square.payments.create(**request, request_options=_ASKED_ONCE))["payment"])
+            return Reply(200, payment=made) if made else Reply(0, detail=_FORMLESS)
         except ApiError as error:
             return _refused(error)
         except httpx.TimeoutException:
@@ -129,11 +129,14 @@ class PaymentAccount:
         stamp = begin.astimezone(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
         where = {"begin_time": stamp, "location_id": place, "limit": _PAGE, "sort_order": "ASC", "cursor": cursor}
         page: t.Any = self._square.payments.list(**where, request_options=_ASKED_ONCE)
-        return [_seen(one) for one in page.items or []], page.response.cursor
+        # An empty page has no list at all.
+        return [_seen(one) for one in _plain(page.response).get("payments", [])], page.response.cursor
 
     def payment(self, identity: str) -> Seen:
         """One payment, which is shown as it is now."""
-        return self._asked("a payment", lambda: _seen(self._square.payments.get(payment_id=identity, request_options=_ASKED_ONCE).payment))
+        return self._asked(
+            "a payment", lambda: _seen(_plain(self._square.payments.get(payment_id=identity, request_options=_ASKED_ONCE))["payment"])
+        )
 
     def cards(self) -> Iterator[tuple[str, bool]]:
         """The cards on file, and whether each is enabled."""
@@ -146,7 +149,7 @@ class PaymentAccount:
 
     def _cards(self, cursor: str | None) -> tuple[list[tuple[str, bool]], str | None]:
         page: t.Any = self._square.cards.list(include_disabled=True, cursor=cursor, request_options=_ASKED_ONCE)
-        return [(str(one.id), bool(one.enabled)) for one in page.items or []], page.response.cursor
+        return [(str(one["id"]), one.get("enabled") is True) for one in _plain(page.response).get("cards", [])], page.response.cursor
 
     def subscription_status(self, identity: str) -> str:
         """What state a subscription is in."""
@@ -166,7 +169,7 @@ class PaymentAccount:
         while True:
             page: t.Any = self._asked("the events", partial(self._events, wanted, cursor))
             for one in page.events or []:
-                payment = self._asked("an event", partial(_seen_in, one))
+                payment = self._asked("an event", partial(_told_in, one))
                 yield one.event_id, _moment(one.created_at), payment
             cursor = page.cursor
             if not cursor:
@@ -233,13 +236,26 @@ def _refused(error: t.Any) -> Reply:
     code = found if isinstance(found, str) and _CODE.fullmatch(found) else None
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     told = error.body.get("payment") if isinstance(error.body, dict) else None
-    payment = _made(told.get("id"), told.get("status")) if isinstance(told, dict) else None
+    payment = _made(told)
     return Reply(status, code, payment, seconds_of(headers.get("retry-after")), f"{status} {code or 'without a code'}")
 
 
-def _made(identity: t.Any, status: t.Any) -> Made | None:
+def _plain(answer: t.Any) -> dict[str, t.Any]:
+    """What went past the SDK in an answer."""
+    found = getattr(answer, square_transport.PLAIN, {})
+    return found if isinstance(found, dict) else {}
+
+
+def _made(told: t.Any) -> Made | None:
     """None where the answer does not say what it is."""
-    return Made(identity, status) if isinstance(identity, str) and isinstance(status, str) else None
+    if not isinstance(told, dict) or not isinstance(told.get("id"), str) or not isinstance(told.get("status"), str):
+        return None
+    return Made(told["id"], told["status"])
+
+
+def _told_in(event: t.Any) -> Seen:
+    """The payment that an event tells of."""
+    return _seen(event.data.object["payment"])
 
 
 def _place(found: t.Any) -> Place:
@@ -253,36 +269,13 @@ def _moment(text: t.Any) -> datetime:
     return moment.astimezone(timezone.utc)
 
 
-def _seen(found: t.Any) -> Seen:
-    card = found.card_details and found.card_details.card
-    errors = (found.card_details and found.card_details.errors) or []
-    refunded = found.refunded_money and found.refunded_money.amount
-    if not isinstance(found.id, str) or not isinstance(found.status, str):
-        raise ValueError("no payment")
-    return Seen(
-        found.id,
-        found.status,
-        int(found.amount_money.amount),
-        str(found.amount_money.currency),
-        _moment(found.created_at),
-        _moment(found.updated_at or found.created_at),
-        str(found.location_id),
-        found.customer_id,
-        found.reference_id,
-        found.note,
-        card and card.id,
-        int(refunded or 0),
-        str(errors[0].code) if errors else None,
-    )
-
-
-def _seen_in(event: t.Any) -> Seen:
-    """The payment that an event tells of."""
-    told = event.data.object["payment"]
-    card = (told.get("card_details") or {}).get("card") or {}
+def _seen(told: t.Any) -> Seen:
+    """A payment as Square tells it. Raises KeyError, TypeError or ValueError for another form."""
+    details = told.get("card_details") or {}
+    errors, card = details.get("errors") or [{}], details.get("card") or {}
     money, refunded = told["amount_money"], told.get("refunded_money") or {}
+    amount = int(money["amount"]), str(money["currency"])
     times = _moment(told["created_at"]), _moment(told.get("updated_at") or told["created_at"])
     whose = told.get("customer_id"), told.get("reference_id"), told.get("note"), card.get("id")
-    amount = int(money["amount"]), str(money["currency"])
-    place, back = str(told.get("location_id")), int(refunded.get("amount", 0))
-    return Seen(told["id"], str(told["status"]), *amount, *times, place, *whose, back, None)
+    rest = int(refunded.get("amount", 0)), errors[0].get("code")
+    return Seen(str(told["id"]), str(told["status"]), *amount, *times, str(told["location_id"]), *whose, *rest)
