@@ -4,7 +4,8 @@
 """Write the causes into the runbooks: make_runbook.py [--check].
 
 docs/runbooks/ROLE.md has a part between two markers. It is made from the role's causes (roles/ROLE/vars/main/causes.yml) and from what
-docs/runbooks/ROLE.yml adds to them for a person. A page may have a second such part for the table of Square's codes. With --check nothing is written, and a page that is out of step is an error.
+docs/runbooks/ROLE.yml adds to them for a person. A page may have a second such part, for the table of Square's codes. With --check nothing
+is written, and a page that is out of step is an error.
 """
 
 from __future__ import annotations

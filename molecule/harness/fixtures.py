@@ -22,9 +22,9 @@ def incident_of(path: Path) -> str:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """The tests of causes.py run for each fault of the incident."""
+    """The tests of causes.py run for each fault of the incident, or for those that the module names in FAULTS."""
     if "story" in metafunc.fixturenames:
-        faults = known_faults(incident_of(Path(str(metafunc.module.__file__))))
+        faults = getattr(metafunc.module, "FAULTS", None) or known_faults(incident_of(Path(str(metafunc.module.__file__))))
         metafunc.parametrize("story", faults, indirect=True, scope="module")
 
 

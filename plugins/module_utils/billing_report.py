@@ -97,10 +97,15 @@ def _kept_prices(prices: Sequence[Mapping[str, t.Any]]) -> str:
     return "; ".join(f"{one['company']}: {one['reason']}" for one in prices)
 
 
+def _refunds(refunds: Sequence[Mapping[str, t.Any]]) -> str:
+    return ", ".join(f"{one['company']} {one['amount']} {one['currency']} ({one['square_payment_id']})" for one in refunds)
+
+
 def undo_summary(done: Mapping[str, t.Any], at_square: Mapping[str, t.Any]) -> str:
-    """One line of what an undo did to rows and to prices at Square."""
+    """One line of what an undo did to rows and to prices at Square, and of the charges that it cannot take back."""
     kept = f"; {done['kept_count']} stay, because somebody changed them since: {_kept(done['kept'])}" if done["kept_count"] else ""
     prices = f"; {at_square['undone_count']} prices at Square put back" if at_square["undone_count"] else ""
     if at_square["kept_count"]:
         prices += f"; {at_square['kept_count']} prices at Square stay: {_kept_prices(at_square['kept'])}"
-    return f"{done['undone_count']} rows restored{kept}{prices}"
+    charges = f"; {done['refunds_count']} charges stay; refund with approval: {_refunds(done['refunds'])}" if done["refunds_count"] else ""
+    return f"{done['undone_count']} rows restored{kept}{prices}{charges}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 from contextlib import suppress
 
-from . import square_price
+from . import payment_undo, square_price
 from .errors import IncidentError
 
 with suppress(ImportError):  # the session that every function here is given cannot have been made without it
@@ -161,7 +161,7 @@ def changes_of(connection: t.Any, incident: str) -> list[Undoable]:
                 cursor.execute("SET LOCAL enable_nestloop = off")
                 cursor.execute(_LOOK.format(present=present), {"incident": incident})
                 return [Undoable(*row) for row in cursor]
-    if square_price.is_known(connection, incident):
+    if square_price.is_known(connection, incident) or payment_undo.is_known(connection, incident):
         return []
     raise IncidentError(
         f"the database has no changes of the incident `{incident}`; give the id of one that changed rows, as in incident.json"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Sequence
 
-from . import row_change
+from . import payment_undo, row_change
 from .billing_database import transaction
 from .password_login import Server
 from .row_change import Undoable
@@ -76,6 +76,7 @@ def undo(
         undone = [change for change in changes if change.whole]
         if undone and not check_mode:
             row_change.take_back(connection, undone)
+        refunds = payment_undo.refunds_of(connection, incident)
     stays = [change for change in changes if not change.whole]
     return {
         "changed": bool(undone),
@@ -83,6 +84,8 @@ def undo(
         "undone_count": len(undone),
         "kept": [kept(change) for change in stays[:limit]],
         "kept_count": len(stays),
-        "truncated": max(len(undone), len(stays)) > limit,
+        "refunds": refunds[:limit],
+        "refunds_count": len(refunds),
+        "truncated": max(len(undone), len(stays), len(refunds)) > limit,
         "diff": diff_of(undone, diff_limit),
     }

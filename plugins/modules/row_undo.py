@@ -85,6 +85,27 @@ kept_count:
   returned: success
   type: int
   sample: 0
+refunds:
+  description:
+    - A charge that the incident made is not undone. For each one a refund is proposed, which a person makes at Square with approval.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - kind: refund
+      approval: required
+      company_id: 579c5d00-a784-57f9-b262-b2b0f1cec847
+      company: Harbor Phone Repair
+      payment_id: b0075736-dc35-53f0-a1f7-6a2147a6947c
+      period: 2026-11
+      amount: "150.00"
+      currency: USD
+      square_payment_id: R2B3Z8WMVt3EAmzYWLZvz7Y69EbZY
+refunds_count:
+  description: How many they are.
+  returned: success
+  type: int
+  sample: 0
 truncated:
   description: Whether a list has more entries than were returned.
   returned: success

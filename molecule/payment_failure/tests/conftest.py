@@ -17,13 +17,14 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "billing_errors" / "tests"))
 sys.path.insert(0, str(Path(__file__).parent))
 
 # Else a failed assertion in one of these would not say what it compared.
-pytest.register_assert_rewrite("books", "causes", "charges", "fixtures", "leaks", "playbook", "sandbox")
+pytest.register_assert_rewrite("books", "causes", "charges", "fixtures", "leaks", "playbook", "sandbox", "stack_payments")
 
 from books import Books, Server  # noqa: E402
 from charges import empty  # noqa: E402
 from fixtures import player, pytest_generate_tests, sandbox, seeded_rows  # noqa: E402
 from sandbox import Sandbox  # noqa: E402
 from square_control import SquareControl, started  # noqa: E402
+from stack_payments import StackPayments  # noqa: E402
 
 __all__ = ["player", "pytest_generate_tests", "sandbox", "seeded_rows"]
 
@@ -47,3 +48,9 @@ def books(server: Server) -> Iterator[Books]:
     """A database of the test's own, without rows."""
     with empty(server) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def payments(sandbox: Sandbox) -> StackPayments:
+    """The payments of the stack itself."""
+    return StackPayments(sandbox)

@@ -69,7 +69,7 @@ def test_a_recalculation_in_one_line() -> None:
 
 def test_an_undo_in_one_line() -> None:
     stays = [{"table": "subscriptions", "row": "r1", "reason": "monthly_amount changed since"}]
-    none: dict[str, t.Any] = {"undone_count": 0, "kept_count": 0, "kept": []}
+    none: dict[str, t.Any] = {"undone_count": 0, "kept_count": 0, "kept": [], "refunds": [], "refunds_count": 0}
     assert billing_report.undo_summary({**none, "undone_count": 2}, none) == "2 rows restored"
     assert billing_report.undo_summary({**none, "kept_count": 1, "kept": stays}, none).endswith(
         "1 stay, because somebody changed them since: subscriptions r1: monthly_amount changed since"
@@ -77,4 +77,8 @@ def test_an_undo_in_one_line() -> None:
     prices = {"undone_count": 1, "kept_count": 1, "kept": [{"company": "Oak", "reason": "somebody has changed it"}]}
     assert billing_report.undo_summary({**none, "undone_count": 2}, prices) == (
         "2 rows restored; 1 prices at Square put back; 1 prices at Square stay: Oak: somebody has changed it"
+    )
+    refund = {"company": "Oak", "amount": "50.00", "currency": "USD", "square_payment_id": "sq1"}
+    assert billing_report.undo_summary({**none, "refunds": [refund], "refunds_count": 1}, none) == (
+        "0 rows restored; 1 charges stay; refund with approval: Oak 50.00 USD (sq1)"
     )

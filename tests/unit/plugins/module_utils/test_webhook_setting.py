@@ -58,9 +58,9 @@ def test_of_many_subscriptions_the_nearest_counts() -> None:
     assert webhook_setting.subscription_for(RIGHT, []) is None
 
 
-@pytest.mark.parametrize("off", [{"enabled": False}, {"tells": False}])
-def test_one_that_tells_of_no_payment_is_not_the_one(off: dict[str, bool]) -> None:
-    told = webhook_setting.told(Setting(f"{ADDRESS}/", SECRET), [], [subscription(**off)], {})
+@pytest.mark.parametrize("silent", [subscription(enabled=False), subscription(tells=False)])
+def test_one_that_tells_of_no_payment_is_not_the_one(silent: WebhookSubscription) -> None:
+    told = webhook_setting.told(Setting(f"{ADDRESS}/", SECRET), [], [silent], {})
     assert (told["subscription"], told["wrong"], told["container"]) == (None, [], None)
 
 
