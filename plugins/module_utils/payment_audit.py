@@ -84,8 +84,8 @@ def _payments(seen: Seen, scope: Scope, cards_gone: set[str]) -> dict[str, list[
             lists["failed_payments"].append(told)
         elif seen.now - row.created_at >= timedelta(hours=scope.rules.pending_hours) and row.has_autopay:
             lists["stuck"].append(told)
-        if turn.verdict in (MUST_ACT, EXHAUSTED):
-            lists["customers"].append(customer(told, turn.reason, scope.page))
+        if turn.verdict in (MUST_ACT, EXHAUSTED) or told["card_gone"]:
+            lists["customers"].append(customer(told, turn.reason or "the stored card is gone at Square", scope.page))
     return lists
 
 
