@@ -61,7 +61,7 @@ class Work:
 
 
 def charge_one(work: Work, row: Row) -> Done:
-    """Charge a payment that is due. Whatever happens is told, nothing is raised."""
+    """Charge a payment that is due. Whatever can happen is told and not raised."""
     try:
         with work.gate.passing():
             done = _charged(work, row)
@@ -76,6 +76,10 @@ def charge_one(work: Work, row: Row) -> Done:
         return Done(row, None, None, STOPPED, str(error))
     except IncidentError as error:
         return Done(row, None, None, LEFT, str(error))
+    except Exception:
+        # What nobody thought of must not go on for all the others.
+        work.gate.stop("the run broke off")
+        raise
     return done
 
 

@@ -62,7 +62,7 @@ def looked_up(intent: Intent, payments: Sequence[Seen], is_late: bool) -> Settle
 
 
 def resolve_one(work: Work, row: Row, intent: Intent, patience: Patience) -> Done:
-    """Find out what became of an intent, and settle it. Whatever happens is told, nothing is raised."""
+    """Find out what became of an intent, and settle it. Whatever can happen is told and not raised."""
     try:
         with work.gate.passing():
             return _resolved(work, row, intent, patience)
@@ -76,6 +76,9 @@ def resolve_one(work: Work, row: Row, intent: Intent, patience: Patience) -> Don
         return Done(row, intent, Settled(UNKNOWN, intent.code), STOPPED, str(error))
     except IncidentError as error:
         return Done(row, intent, Settled(UNKNOWN, intent.code), LEFT, str(error))
+    except Exception:
+        work.gate.stop("the run broke off")
+        raise
 
 
 def _resolved(work: Work, row: Row, intent: Intent, patience: Patience) -> Done:

@@ -25,7 +25,7 @@ COMPANIES_OF_AN_ACCOUNT = 50
 LAG_SECONDS = 0.3
 # The whole takes about a minute on two cores; a machine that is busy with something else takes longer.
 KILLING_SECONDS = 40
-RECOVERY_SECONDS = 300
+RECOVERY_SECONDS = 600
 
 
 @pytest.fixture
