@@ -9,7 +9,7 @@ import threading
 import time
 import typing as t
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -199,10 +199,3 @@ class Register:
         if found[0].currency != currency:
             raise IncidentError(f"its location {found[0].identity} takes {found[0].currency}, and currency is {currency}; correct currency")
         return found[0]
-
-    def by_account(self, companies: Iterable[str]) -> Mapping[Account, list[str]]:
-        """The companies of each account."""
-        grouped: dict[Account, list[str]] = defaultdict(list)
-        for company in companies:
-            grouped[self.account(company)].append(company)
-        return grouped

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
+import psycopg2
 import pytest
 from kept_payments import NOW, Kept, account, token, unpaid
 from square_control import SquareControl, started
@@ -19,6 +20,7 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils imp
     payment_accounts,
     payment_books,
     payment_call,
+    payment_charging,
     payment_due,
     payment_intent,
     payment_options,
@@ -328,3 +330,68 @@ def test_tokens_are_nowhere_to_be_seen(scene: Scene) -> None:
 def test_the_first_wait_is_bounded() -> None:
     assert 0 < payment_call.FIRST_WAIT < 5
     assert payment_resolution.Patience(1, 2).lag == 2
+
+
+def test_what_nobody_thought_of_ends_the_run(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = scene.with_rows(*(unpaid(number) for number in range(1, 9)))
+
+    def broken(*_facts: t.Any) -> t.NoReturn:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(payment_charging, "found_at_square", broken)
+    with pytest.raises(ZeroDivisionError):
+        scene.retry(max_in_flight=1)
+    intended(kept, unpaid(1))
+    monkeypatch.setattr(payment_resolution, "looked_up", broken)
+    with pytest.raises(ZeroDivisionError):
+        scene.retry(max_in_flight=1)
+    assert scene.square.charges() == []
+
+
+@pytest.mark.parametrize("mode", ["square_down", "token_expired"])
+def test_a_list_that_square_does_not_give_charges_nothing(scene: Scene, mode: str) -> None:
+    kept = scene.with_rows(unpaid(1), unpaid(2))
+    intended(kept, unpaid(2))
+    scene.square.faults([{"mode": mode, "match": {"method": "GET", "path": "/v2/payments"}}])
+    done = scene.retry(max_in_flight=1)
+    assert (len(done["unknown"]), done["counts"]["left"], scene.square.charges()) == (1, 1, [])
+    assert (done["stopped"] is None) is (mode == "square_down")
+    assert {one["verdict"] for one in scene.retry(check_mode=True)["left"]} == {"left"}
+
+
+class Refused(psycopg2.Error):
+    """As the server ends a statement for another session's sake."""
+
+    pgcode = "40P01"
+
+
+def test_a_settlement_is_tried_again_where_the_server_ended_it(scene: Scene) -> None:
+    session = payment_books.Session(scene.with_rows(unpaid(1)))
+    tries: list[int] = []
+
+    def work(_session: payment_books.Session) -> str:
+        tries.append(1)
+        if len(tries) < 3:
+            raise Refused
+        return "settled"
+
+    assert session.surely(work) == "settled"
+
+    def never(_session: payment_books.Session) -> str:
+        raise Refused
+
+    with pytest.raises(Refused):
+        session.surely(never)
+
+
+def test_a_session_that_breaks_is_told_in_one_sentence(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = scene.with_rows(unpaid(1))
+
+    def lost(*_facts: t.Any) -> t.NoReturn:
+        kept.closed = 1
+        raise psycopg2.OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(payment_charging, "_intended", lost)
+    (left,) = scene.retry()["left"]
+    assert "server closed the connection unexpectedly" in left["reason"]
+    assert scene.square.charges() == []
