@@ -124,7 +124,7 @@ SQL
         card_id, customer_id, location_id, idempotency_key, request_sha256, state, status_before, reason_before, failed_before, at, called_at)
       SELECT 'drill', company_id, subscription_id, id, '$(unpaid_value period)-01', 1, $(unpaid_value cents), 'USD', '$(unpaid_value card)',
         '$(unpaid_value customer)', '$(unpaid_value location)', 'drill-' || id, '$(intended | sha256sum | cut -d ' ' -f 1)', '$1', status,
-        failure_reason, updated_at, now() - interval '10 minutes', now() - interval '10 minutes'
+        failure_reason, updated_at, now(), now()
       FROM subscription_payments WHERE id = '$(unpaid_value row)';
       UPDATE subscription_payments SET status = 'pending', failure_reason = NULL WHERE id = '$(unpaid_value row)';
 SQL

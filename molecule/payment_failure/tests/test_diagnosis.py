@@ -30,6 +30,11 @@ def test_it_is_named_and_mended(sandbox: Sandbox, payments: StackPayments, fault
             assert found[0]["decision"] == "act"
             eventually(lambda: _mended(payments, found[0]["remedy"]), LONGEST_SECONDS, f"{fault} is mended")
         assert payments.complaints() == []
+        if fault in ("timeout_before_charge", "worker_killed"):
+            # Under the key that the attempt had, and no other.
+            assert [charge["idempotency_key"] for charge in payments.square.charges()] == [
+                f"drill-{payments.square.charges()[0]['reference_id']}"
+            ]
         assert len(payments.square.charges()) == before + (fault in ("timeout_before_charge", "rate_limited"))
 
 
