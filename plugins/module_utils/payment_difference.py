@@ -128,9 +128,13 @@ def _of_entry(entry: Entry, payments: Sequence[Seen], is_recent: bool) -> Iterab
         return
     own = next((one for one in payments if one.identity == entry.square_payment_id), None)
     if own is None:
-        if is_recent and not kept:
-            what = f"Square shows no payment {entry.square_payment_id}" if entry.square_payment_id else "it names no payment at Square"
-            yield Difference(PAID_HERE, PERSON, entry, None, f"it is paid here, and {what}; look how it was paid")
+        named = f"payment {entry.square_payment_id}" if entry.square_payment_id else "payment"
+        if kept:
+            yield Difference(
+                PAID_HERE, PERSON, entry, kept[0], f"Square has {kept[0].identity} for it and no {named}; look which one is right"
+            )
+        elif is_recent:
+            yield Difference(PAID_HERE, PERSON, entry, None, f"it is paid here, and Square shows no {named} for it; look how it was paid")
     elif own.status not in TAKEN:
         yield Difference(PAID_HERE, PERSON, entry, own, f"it is paid here, and Square has the payment as {own.status}")
     elif own.refunded_cents >= own.cents > 0:

@@ -75,6 +75,7 @@ def found(entries: Sequence[Entry], *payments: Seen) -> list[tuple[str, str, str
         (entry(status="succeeded", square_payment_id="p1"), [paid(refunded_cents=5000)], [("refunded_at_square", "person", "p1")]),
         (entry(status="succeeded", square_payment_id="p1"), [], [("paid_here_only", "person", "p1")]),
         (entry(status="succeeded"), [], [("paid_here_only", "person", None)]),
+        (entry(status="succeeded", square_payment_id="p0"), [paid()], [("paid_here_only", "person", "p1")]),
         (entry(status="succeeded", square_payment_id="p1", begins_at=SINCE - timedelta(days=1)), [], []),
         (entry(status="refunded", square_payment_id="p1"), [paid(refunded_cents=5000)], []),
         (entry(status="succeeded", square_payment_id="p2"), [paid(), paid("p2")], [("charged_twice", "refund", "p1")]),
