@@ -312,7 +312,7 @@ def test_the_audit_of_an_account(scene: Scene, square: SquareControl) -> None:
     square.set_card("ccof:card-1", enabled=True)
     assert (told["asked"], told["unknown"], told["persons"]) == (2, {}, 1)
     assert [one["payment_id"] for one in told["stuck"]] == [pending.payment_id]
-    assert [one["payment_link_text"].split(":")[0] for one in told["customers"]] == ["Company 1"]
+    assert [one["payment_link_text"].split(":")[0] for one in told["customers"]] == ["Company 1", "Company 2"]
     assert [(one["company"], one["attempt"], one["state"]) for one in told["unknown_payments"]] == [("Company 1", 2, "UNKNOWN")]
     assert [one["reason"] for one in told["cards_gone"]] == ["Square has disabled the card", "Square has no such card"]
     assert [(one["kind"], one["square_payment_id"]) for one in told["differences"]] == [("paid_at_square", payment["id"])]
