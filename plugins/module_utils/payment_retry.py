@@ -109,7 +109,7 @@ def retry(scope: Scope, pace: Pace, incident: str, check_mode: bool) -> dict[str
         gate = Gate(pace.max_in_flight, pace.max_per_second, pace.breaker_after)
         register = _register(scope, plan, stack, pace.max_in_flight, gate)
         without = register.enrol([firm_of(row) for row in plan.rows])
-        plan.left += [(row, Turn(payment_due.INCOMPLETE, without[row.company_id])) for row in plan.due if row.company_id in without]
+        plan.left += [(row, Turn(payment_due.INCOMPLETE, without[row.company_id])) for row in plan.rows if row.company_id in without]
         plan.due = [row for row in plan.due if row.company_id not in without]
         plan.open = [(row, one) for row, one in plan.open if row.company_id not in without]
         _refuse_places(register, plan, scope, gate, pace.max_in_flight)

@@ -19,7 +19,6 @@ from square_control import SquareControl, started
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils import (
     payment_accounts,
     payment_books,
-    payment_call,
     payment_charging,
     payment_due,
     payment_intent,
@@ -306,6 +305,13 @@ def test_a_company_without_a_token_is_left_and_the_others_are_charged(scene: Sce
     assert [charge["location_id"] for charge in scene.square.charges()] == ["M2"]
 
 
+def test_an_open_intent_of_a_company_without_a_token_is_told(scene: Scene) -> None:
+    kept = scene.with_rows(unpaid(1, stored_token=None))
+    intended(kept, unpaid(1))
+    assert [(one["company"], one["verdict"]) for one in scene.retry()["left"]] == [("Company 1", "incomplete")]
+    assert states(kept) == [("INTENT", None)]
+
+
 def test_a_location_that_is_closed_takes_nothing(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     scene.with_rows(unpaid(1))
     monkeypatch.setattr(square_payments.PaymentAccount, "places", lambda _self: [payment_accounts.Place("L1", "USD", False)])
@@ -314,10 +320,11 @@ def test_a_location_that_is_closed_takes_nothing(scene: Scene, monkeypatch: pyte
 
 
 def test_keys_are_the_same_for_ever_and_short_enough() -> None:
-    key = payment_intent.key_of("e9ef1918-e4f6-5302-aca2-86d5b3c43127", unpaid().period, 1)
-    assert key == payment_intent.key_of("e9ef1918-e4f6-5302-aca2-86d5b3c43127", unpaid().period, 1)
-    assert key == "7z" or (len(key) == payment_intent.KEY_LENGTH and key.isalnum())
-    assert key != payment_intent.key_of("e9ef1918-e4f6-5302-aca2-86d5b3c43127", unpaid().period, 2)
+    subscription = "e9ef1918-e4f6-5302-aca2-86d5b3c43127"
+    # Another one, by whatever release, would let Square charge an attempt again that it has charged.
+    assert payment_intent.key_of(subscription, unpaid().period, 1) == "2xrrmrc23duip4cosp3o42gy4nuruqj3zwws24f4z7nwl"
+    others = [payment_intent.key_of(subscription, unpaid().period, attempt) for attempt in range(1, 5)]
+    assert len(set(others)) == 4 and {len(key) for key in others} == {payment_intent.KEY_LENGTH}
 
 
 def test_tokens_are_nowhere_to_be_seen(scene: Scene) -> None:
@@ -325,11 +332,6 @@ def test_tokens_are_nowhere_to_be_seen(scene: Scene) -> None:
     for fault in ("token_expired", "square_down", "close_before"):
         scene.square.faults([{"mode": fault}])
         assert token(1) not in json.dumps(scene.retry(tries=1))
-
-
-def test_the_first_wait_is_bounded() -> None:
-    assert 0 < payment_call.FIRST_WAIT < 5
-    assert payment_resolution.Patience(1, 2).lag == 2
 
 
 def test_what_nobody_thought_of_ends_the_run(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
