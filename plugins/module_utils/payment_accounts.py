@@ -10,15 +10,18 @@ import time
 import typing as t
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from contextlib import suppress
+from datetime import datetime, timedelta, timezone
 from urllib.parse import urlsplit
 
 from .errors import IncidentError
-from .square_account import PRODUCTION_URL, SANDBOX_URL, base_url_of, check_base_url, is_loopback
+from .square_account import PRODUCTION_URL, SANDBOX_URL, SquareRefusal, base_url_of, check_base_url, is_loopback
 from .square_credentials import StoredCredentials, Unreadable
 from .square_payments import TAKEN, PaymentAccount, PaymentAccounts, Place, Seen
 
 PRODUCTION, SANDBOX = "production", "sandbox"
+# Square keeps events for so long.
+EVENT_DAYS = 28
 
 
 class Firm(t.NamedTuple):
@@ -78,6 +81,7 @@ class Account:
         self._places: list[Place] | None = None
         self._main: Place | None = None
         self._listing: Listing | None = None
+        self._has_events = False
         self._lock = threading.Lock()
 
     def places(self) -> list[Place]:
@@ -105,6 +109,17 @@ class Account:
                 began = time.monotonic()
                 self._listing = Listing(self.at_square.payments(places, self._begin), began)
             return self._listing
+
+    def listing_with_events(self) -> Listing:
+        """The same, and what events tell beside it, which is sooner; without them where the account's search is off."""
+        listing = self.listing()
+        with self._lock:
+            if not self._has_events:
+                self._has_events = True
+                since = max(self._begin, datetime.now(timezone.utc) - timedelta(days=EVENT_DAYS))
+                with suppress(SquareRefusal):
+                    listing.take_in(payment for _identity, _at, payment in self.at_square.events(since))
+        return listing
 
 
 class Listing:

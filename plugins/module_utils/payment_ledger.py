@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from .errors import IncidentError, LibraryMissing
-from .payment_accounts import Account, Firm, Listing, Register
+from .payment_accounts import EVENT_DAYS, Account, Firm, Listing, Register
 from .payment_difference import Difference, Entry, differences
 from .payment_options import Scope
 from .payment_settlement import OWED
@@ -24,8 +24,6 @@ from .square_payments import PaymentAccounts, Seen
 
 # How many questions are under way at once.
 _IN_FLIGHT = 8
-# Square keeps events for so long.
-EVENT_DAYS = 28
 
 _ENTRIES = """
 SELECT p.id::text, p.company_id::text, c.name, p.subscription_id::text, (p.amount * 100)::bigint, p.status, p.failure_reason,

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from . import payment_intent
 from .errors import IncidentError
-from .payment_accounts import Account, Listing
+from .payment_accounts import Account
 from .payment_charging import BUSY, LEFT, STOPPED, Done, Work, charge_intent, settled
 from .payment_due import LIVE, Row
 from .payment_gate import Stopped
@@ -104,12 +104,15 @@ def _resolved(work: Work, row: Row, intent: Intent, patience: Patience) -> Done:
 
 
 def _looked(account: Account, intent: Intent, now: datetime, patience: Patience) -> Settled | None:
-    """By its id where Square gave one, else by its reference over all locations."""
+    """By its id where Square gave one, else by its reference over all locations and in the events."""
     if intent.square_payment_id:
         return looked_up(intent, [account.at_square.payment(intent.square_payment_id)], False)
-    listing: Listing = account.listing()
+    found = looked_up(intent, account.listing().referring(intent.payment_id), False)
+    if found is not None:
+        return found
+    listing = account.listing_with_events()
     # The two clocks are compared by how long ago it is, at either.
-    since = (now - intent.called_at).total_seconds() - (listing.age())
+    since = (now - intent.called_at).total_seconds() - listing.age()
     return looked_up(intent, listing.referring(intent.payment_id), since > patience.lag)
 
 

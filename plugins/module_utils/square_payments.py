@@ -168,9 +168,8 @@ class PaymentAccount:
         cursor: str | None = None
         while True:
             page: t.Any = self._asked("the events", partial(self._events, wanted, cursor))
-            for one in page.events or []:
-                payment = self._asked("an event", partial(_told_in, one))
-                yield one.event_id, _moment(one.created_at), payment
+            for one in _plain(page).get("events", []):
+                yield self._asked("an event", partial(_told_in, one))
             cursor = page.cursor
             if not cursor:
                 break
@@ -253,9 +252,9 @@ def _made(told: t.Any) -> Made | None:
     return Made(told["id"], told["status"])
 
 
-def _told_in(event: t.Any) -> Seen:
-    """The payment that an event tells of."""
-    return _seen(event.data.object["payment"])
+def _told_in(event: t.Any) -> tuple[str, datetime, Seen]:
+    """What an event tells of a payment."""
+    return str(event["event_id"]), _moment(event["created_at"]), _seen(event["data"]["object"]["payment"])
 
 
 def _place(found: t.Any) -> Place:

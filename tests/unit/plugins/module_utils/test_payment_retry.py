@@ -181,6 +181,27 @@ def test_an_old_intent_that_square_does_not_know_never_arrived(scene: Scene) -> 
     assert (len(done["not_charged"]), scene.square.charges()) == (1, [])
 
 
+def test_an_event_tells_what_the_list_does_not_show_yet(scene: Scene) -> None:
+    kept = scene.with_rows(unpaid(1))
+    old = NOW - timedelta(days=3)
+    intent = intended(kept, unpaid(1), at=old, called_at=old)
+    scene.square.listing(60)
+    paid = scene.square.pay(5000, merchant_id="merchant-1", reference_id=intent.payment_id)
+    done = scene.retry()
+    scene.square.listing(0)
+    assert [one["square_payment_id"] for one in done["charged"]] == [paid["id"]]
+    assert "POST /v2/payments" not in scene.square.calls()
+
+
+def test_where_the_search_of_events_is_off_the_list_counts_alone(scene: Scene) -> None:
+    kept = scene.with_rows(unpaid(1))
+    old = NOW - timedelta(days=3)
+    intended(kept, unpaid(1), at=old, called_at=old)
+    scene.square.faults([{"mode": "scope_missing", "match": {"path": "/v2/events"}}])
+    scene.retry()
+    assert states(kept) == [("DECLINED", "NEVER_ARRIVED")]
+
+
 def test_not_found_in_a_young_listing_proves_nothing(scene: Scene) -> None:
     kept = scene.with_rows(unpaid(1))
     kept.still = False
