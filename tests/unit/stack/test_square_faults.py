@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import json
+import socket
+import struct
 import time
 import typing as t
 import urllib.error
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -146,6 +149,40 @@ def test_latency_holds_up_neither_other_calls_nor_the_count_of_those_under_way(s
     assert square.in_flight_most() == 16
     square.reset()
     assert square.in_flight_most() == 0
+
+
+def test_a_client_that_is_killed_in_the_middle_is_charged_all_the_same(square: SquareControl, client: Square) -> None:
+    """What it asked for is under way; whoever looks at once may find nothing yet."""
+    square.fault("latency", seconds=0.6, count=1)
+    address = urlsplit(square.base_url)
+    body = json.dumps(order(1, "k1"))
+    head = f"POST /v2/payments HTTP/1.1\r\nHost: square\r\nAuthorization: Bearer {token_of(1)}\r\nContent-Length: {len(body)}\r\n\r\n"
+    with socket.create_connection((str(address.hostname), address.port or 80)) as connection:
+        # Closed without a farewell, as the kernel does for a process that is killed.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.sendall((head + body).encode())
+        deadline = time.monotonic() + 5
+        while not square.calls() and time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert square.charges() == []
+    while not square.charges() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert [charge["idempotency_key"] for charge in square.charges()] == ["k1"]
+    assert outcome(client, "k1") == "COMPLETED"
+    assert len(square.charges()) == 1
+
+
+def test_what_is_under_way_at_a_reset_is_not_in_the_new_ledger(square: SquareControl, client: Square) -> None:
+    square.fault("latency", seconds=0.4, count=1)
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(outcome, client, "k1")
+        deadline = time.monotonic() + 5
+        while not square.calls() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        square.reset()
+        assert running.result() == "COMPLETED"
+    assert square.ledger() == {"charges": [], "refunds": [], "requests": [], "in_flight_most": 0}
+    assert list(client.payments.list()) == []
 
 
 @pytest.mark.parametrize(
