@@ -96,10 +96,8 @@ class Accounts:
         if not self._accounts:
             self._accounts = {"": Account(ANYBODY, is_open=True)}
 
-    def tell(self, entries: Any) -> Entry:
+    def tell(self, entries: list[Any]) -> Entry:
         """Take those that are not known, and of the known ones what is new."""
-        if not isinstance(entries, list):
-            raise Answer(400, "EXPECTED_ARRAY", "The body is not a list of accounts.")
         for entry in entries:
             _check(entry)
         self._accounts.pop("", None)

@@ -45,7 +45,7 @@ class Call:
     @property
     def identity(self) -> str:
         """What the call is for, the same when it is made again."""
-        return self.body.get("idempotency_key") or f"{self.method} {self.path}"
+        return str(self.body.get("idempotency_key") or f"{self.method} {self.path}")
 
 
 def parsed(body: bytes) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def _subscriptions(simulator: Simulator, asked: list[str], body: bytes) -> Value
             raise Answer(404, "NOT_FOUND", "Not found.")
 
 
-def _listed(body: bytes) -> Any:
+def _listed(body: bytes) -> list[Any]:
     try:
         found = json.loads(body)
     except ValueError:

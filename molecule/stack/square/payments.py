@@ -22,7 +22,7 @@ from moments import seconds_of, written
 from shelf import Kept
 
 # Square's limits, in characters.
-LENGTHS = {"reference_id": 40, "note": 500, "statement_description_identifier": 20}
+LENGTHS = {"reference_id": 40, "note": 500, "statement_description_identifier": 20, "customer_id": 191, "location_id": 50}
 
 Value = dict[str, Any]
 

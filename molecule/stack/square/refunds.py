@@ -20,7 +20,7 @@ from moments import written
 from shelf import Kept
 
 # Square's limit, in characters.
-LENGTHS = {"reason": 192}
+LENGTHS = {"reason": 192, "payment_id": 192}
 
 Value = dict[str, Any]
 

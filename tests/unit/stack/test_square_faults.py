@@ -308,3 +308,28 @@ def test_a_reset_ends_faults_and_forgets_what_was_made(square: SquareControl, cl
     # The key is free again, also for another body.
     assert outcome(client, "k1", amount=6000) == "COMPLETED"
     assert [one["status"] for one in square.ledger()["requests"]] == [404, 200]
+
+
+def test_with_every_mode_at_once_a_key_charges_once_and_no_charge_is_missing(square: SquareControl) -> None:
+    """Eight clients ask for each payment until they know what became of it, with one key: the simulator keeps its own books right."""
+    modes = [
+        *("token_expired", "scope_missing", "rate_limited", "square_down", "close_before", "close_after", "currency_mismatch"),
+        *("timeout_before_charge", "timeout_after_charge", "failed_after_charge"),
+        *("insufficient_funds", "generic_decline", "hard_decline", "verification_required", "decline"),
+    ]
+    square.faults([{"mode": mode, "rate": 0.04} for mode in modes] + [{"mode": "latency", "seconds": 0.005, "rate": 0.2}], seed=11)
+    final = {"COMPLETED", "INSUFFICIENT_FUNDS", "GENERIC_DECLINE", "CARD_EXPIRED", "CARD_DECLINED_VERIFICATION_REQUIRED"}
+
+    def settle(numbers: range) -> dict[str, str]:
+        client = Square(token=token_of(1), base_url=square.base_url)
+        known: dict[str, str] = {}
+        for number in numbers:
+            seen = (outcome(client, f"k{number}") for _turn in range(50))
+            known[f"k{number}"] = next(one for one in seen if one in final)
+        return known
+
+    with ThreadPoolExecutor(8) as pool:
+        known = {key: seen for part in pool.map(settle, [range(start, 240, 8) for start in range(8)]) for key, seen in part.items()}
+    assert len(known) == 240
+    assert sorted(one["idempotency_key"] for one in square.charges()) == sorted(key for key, seen in known.items() if seen == "COMPLETED")
+    assert sorted(mode for mode, taken in square.taken().items() if taken) == sorted([*modes, "latency"])

@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
+import urllib.error
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from square import Square
 from square_control import SquareControl, started
-from square_simulator import order, token_of
+from square_simulator import merchant, order, token_of
 
 Refusal = Callable[..., tuple[int, str]]
 
@@ -96,6 +98,7 @@ def test_a_declined_payment_is_no_charge_and_stays_declined_under_its_key(square
         ({"amount_money": {"amount": 5000, "currency": "CAD"}}, (400, "CURRENCY_MISMATCH")),
         ({"location_id": "L2"}, (400, "INVALID_LOCATION")),
         ({"customer_id": None}, (400, "MISSING_REQUIRED_PARAMETER")),
+        ({"customer_id": ["customer-1"]}, (400, "EXPECTED_STRING")),
         ({"customer_id": "customer-2"}, (404, "CUSTOMER_NOT_FOUND")),
         ({"source_id": "ccof:card-2"}, (404, "NOT_FOUND")),
     ],
@@ -175,3 +178,28 @@ def test_without_accounts_each_token_is_the_same_merchant(tmp_path_factory: pyte
             source_id="cnon:card", idempotency_key="k", amount_money={"amount": 100, "currency": "USD"}
         ).payment
         assert (payment.location_id, two.payments.get(payment.id).payment) == ("LMAIN", payment)
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({}, "not a JSON list"),
+        (["merchant"], "not an object"),
+        ([{**merchant(3), "locations": []}], "Missing required parameter"),
+        ([{**merchant(3), "token_sha256": ""}], "Missing required parameter"),
+        ([{**merchant(3), "cards": [{"customer_id": "customer-3"}]}], "Missing required parameter"),
+        ([merchant(3, payments=[{"id": "p", "amount": 1, "created_at": "2026-11-01"}])], "Not an RFC 3339 time"),
+    ],
+)
+def test_accounts_that_are_none_are_refused_and_none_is_taken(square: SquareControl, refusal: Refusal, told: t.Any, words: str) -> None:
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        square.ask("POST", "/_sim/accounts", told)
+    assert words in json.loads(refused.value.read())["errors"][0]["detail"]
+    assert refusal(Square(token=token_of(3), base_url=square.base_url).locations.list) == (401, "UNAUTHORIZED")
+
+
+@pytest.mark.parametrize("told", [{"amount": 100}, {"amount": 0, "merchant_id": "merchant-1"}, {"amount": 100, "merchant_id": "nobody"}])
+def test_a_payment_of_squares_own_billing_needs_an_amount_and_one_account(square: SquareControl, told: dict[str, t.Any]) -> None:
+    with pytest.raises(urllib.error.HTTPError, match="400"):
+        square.pay(**told)
+    assert square.charges() == []
