@@ -48,7 +48,7 @@ options:
     choices: [production, sandbox]
     default: production
   limit:
-    description: How many payments RV(environment.affected) has at most.
+    description: How many payments C(affected) of RV(environment) has at most.
     type: int
     default: 1000
   statement_timeout:
@@ -108,7 +108,7 @@ webhook:
       type: list
       elements: str
     wrong_variables: {description: The variables of these., type: list, elements: str}
-    stale: {description: What of a container is not as in the env file, which is right., type: list, elements: str}
+    stale: {description: "What of a container is not as in the env file, which is right.", type: list, elements: str}
     answers:
       description: By status how the backend answered Square, C(count), C(first_at) and C(last_at), as far as its log goes back.
       type: dict
