@@ -25,8 +25,8 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils imp
 
 INCIDENT = "20261123T093000Z-payment_failure"
 HEALTHY = CHECKOUT / "tests" / "unit" / "recorded" / "observations" / "healthy.json"
-# Rows that are paid by a charge which no other row has, each with how often it was charged.
-UNRECORDED = "SELECT count(*) FROM subscription_payments WHERE square_payment_id = '{}' AND status = 'succeeded'"
+# The rows that a charge is recorded in.
+RECORDED = "SELECT count(*) FROM subscription_payments WHERE square_payment_id = '{}' AND status = 'succeeded'"
 
 
 class StackPayments:
@@ -77,6 +77,6 @@ class StackPayments:
         lost = [
             f"{charge['payment_id']} is recorded {rows} times"
             for charge in charges
-            if (rows := self._sandbox.psql(UNRECORDED.format(charge["payment_id"]), self._sandbox.env["POSTGRES_DB"])) != "1"
+            if (rows := self._sandbox.psql(RECORDED.format(charge["payment_id"]), self._sandbox.env["POSTGRES_DB"])) != "1"
         ]
         return twice + lost

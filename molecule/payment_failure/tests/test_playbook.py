@@ -92,8 +92,6 @@ def test_the_key_is_told_from_the_address(sandbox: Sandbox, player: Player) -> N
         ({"company_id": "nonsense"}, "nonsense"),
         ({"company_id": "00000000-0000-4000-8000-00000000dead"}, "there is no company"),
         ({"payment_failure_schedule_days": [3, 1]}, "schedule_days goes backwards"),
-        ({"payment_failure_currency": "EUR"}, "takes USD, and currency is EUR"),
-        ({"payment_failure_max_in_flight": 0}, "max_in_flight is 0"),
         ({"payment_failure_max_total": "0.01"}, "the guard max_total (0.01) stopped the run"),
         ({"circuit_sage_square_base_url": "http://square.example"}, "without TLS"),
     ],

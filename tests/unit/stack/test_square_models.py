@@ -18,7 +18,7 @@ from collections.abc import Iterator
 
 import pydantic
 import pytest
-from square_control import SquareControl
+from square_control import SquareControl, free_port
 from square_simulator import order, token_of
 
 Json = t.Any
@@ -153,6 +153,10 @@ def test_every_answer_is_of_its_model(square: SquareControl) -> None:
     ask("GetCatalogObjectResponse", "GET", "catalog/object/plan-1")
     events = ask("SearchEventsResponse", "POST", "events", {})["events"]
     ask("DisableEventsResponse", "PUT", "events/disable")
+    square.webhook(f"http://127.0.0.1:{free_port()}", "key", "https://circuit-sage.example")
+    (hook,) = ask("ListWebhookSubscriptionsResponse", "GET", "webhooks/subscriptions")["subscriptions"]
+    ask("GetWebhookSubscriptionResponse", "GET", f"webhooks/subscriptions/{hook['id']}")
+    assert ask("TestWebhookSubscriptionResponse", "POST", f"webhooks/subscriptions/{hook['id']}/test", {})["status_code"] == 504
     bodies = {
         "payment.created": "PaymentCreatedEvent",
         "payment.updated": "PaymentUpdatedEvent",

@@ -16,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from square import Square
+from square.core.api_error import ApiError
 from square.utils.webhooks_helper import verify_signature
 from square_control import SquareControl, free_port
 from square_simulator import order
@@ -211,6 +212,41 @@ def test_an_endpoint_that_does_not_answer_is_told_so(square: SquareControl, clie
     square.webhook(None)
     paid(client, "k2")
     assert len(square.deliveries()) == 1
+
+
+def test_a_webhook_is_shown_to_whose_it_is_and_tested_by_a_signed_event(
+    square: SquareControl, client: Square, endpoint: tuple[str, list[Notice]]
+) -> None:
+    url, got = endpoint
+    public = "https://circuit-sage.example/api/payments/webhook/square"
+    square.webhook(url, "the key", public, merchant_id="merchant-1")
+    (shown,) = client.webhooks.subscriptions.list()
+    assert (shown.notification_url, shown.signature_key, shown.enabled) == (public, "the key", True)
+    assert client.webhooks.subscriptions.test(shown.id or "").status_code == 200
+    ((signature, body),) = got
+    assert verify_signature(request_body=body, signature_header=signature, signature_key="the key", notification_url=public)
+    square.webhook(url, "the key", public, merchant_id="merchant-2")
+    assert list(client.webhooks.subscriptions.list()) == []
+    with pytest.raises(ApiError):
+        client.webhooks.subscriptions.test(shown.id or "")
+    paid(client, "k1")
+    square.webhook(url, "the key", public, enabled=False)
+    assert list(client.webhooks.subscriptions.list()) == []
+    assert [one.enabled for one in client.webhooks.subscriptions.list(include_disabled=True)] == [False]
+    paid(client, "k2")
+    assert square.deliveries() == []
+
+
+def test_a_payment_may_never_have_been_made_and_a_request_be_anybodys(square: SquareControl, client: Square) -> None:
+    """What a drill asks for: without a token, under the key that the request has."""
+    asked = order(1, "k1", location_id="L1")
+    made = square.ask("POST", "/_sim/requests", asked)["payment"]
+    assert client.payments.create(**asked).payment.id == made["id"]
+    assert square.ask("POST", f"/_sim/payments/{made['id']}/forget")["merchant_id"] == "merchant-1"
+    with pytest.raises(ApiError):
+        client.payments.get(payment_id=made["id"])
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        square.ask("POST", f"/_sim/payments/{made['id']}/forget")
 
 
 @pytest.mark.parametrize("url", ["http://192.0.32.7/", "https://127.0.0.1/", "http://[::1", "nonsense"])
