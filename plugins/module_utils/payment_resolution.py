@@ -9,6 +9,7 @@ remembers keys, so an older one is only looked up. It is never charged under a n
 
 from __future__ import annotations
 
+import math
 import typing as t
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -93,9 +94,12 @@ def _resolved(work: Work, row: Row, intent: Intent, patience: Patience) -> Done:
                 fresh = payment_intent.read(session.connection, intent.id)
             if fresh.state not in payment_intent.OPEN:
                 return Done(row, fresh, Settled(fresh.state, fresh.code, fresh.square_payment_id))
-            found = _looked(account, fresh, now, patience)
+            found = _looked(account, fresh, now, math.inf)
             if found is None and now - fresh.at < timedelta(seconds=patience.young) and fresh.is_whole and _may_go_again(session, fresh):
+                # Surer than what a list does not show: should Square be later than ever, the same key charges once all the same.
                 found = charge_intent(work, session, account, fresh, lost=True)
+            elif found is None:
+                found = _looked(account, fresh, now, patience.lag)
             if found is None:
                 found = Settled(UNKNOWN, fresh.code, None, "Square shows nothing of it yet; look again later")
             return settled(work, session, row, fresh, found)
@@ -103,8 +107,8 @@ def _resolved(work: Work, row: Row, intent: Intent, patience: Patience) -> Done:
             session.finally_unlock(intent.payment_id)
 
 
-def _looked(account: Account, intent: Intent, now: datetime, patience: Patience) -> Settled | None:
-    """By its id where Square gave one, else by its reference over all locations and in the events."""
+def _looked(account: Account, intent: Intent, now: datetime, lag: float) -> Settled | None:
+    """By its id where Square gave one, else by its reference over all locations and in the events, which show it after so many seconds."""
     if intent.square_payment_id:
         return looked_up(intent, [account.at_square.payment(intent.square_payment_id)], False)
     found = looked_up(intent, account.listing().referring(intent.payment_id), False)
@@ -113,7 +117,7 @@ def _looked(account: Account, intent: Intent, now: datetime, patience: Patience)
     listing = account.listing_with_events()
     # The two clocks are compared by how long ago it is, at either.
     since = (now - intent.called_at).total_seconds() - listing.age()
-    return looked_up(intent, listing.referring(intent.payment_id), since > patience.lag)
+    return looked_up(intent, listing.referring(intent.payment_id), since > lag)
 
 
 def _may_go_again(session: t.Any, intent: Intent) -> bool:

@@ -75,7 +75,6 @@ def retried(done: Entry) -> list[Table]:
             _rows(done["unknown"], "reason", "payment_id"),
             f"{len(done['unknown'])} without an outcome; the next run resolves them under the same keys",
         ),
-        customers(done["must_act"]),
         _table(
             "refund_proposals",
             "Refund Proposals",
@@ -139,12 +138,13 @@ def reconcile_summary(done: Entry) -> str:
 
 
 def observed(observations: Entry, earlier: Entry | None = None) -> list[Table]:
-    """The tables of what was seen: who must act, and what was paid where no money moves; none where *earlier* observations had them."""
+    """The tables of what was seen: who must act, and what was paid where no money moves; without what *earlier* observations had."""
     payments = observations.get("payments") or {}
     before = (earlier or {}).get("payments") or {}
     found = []
-    if payments.get("customers") and not before.get("customers"):
-        found.append(customers(payments["customers"]))
+    known = {one["payment_id"] for one in before.get("customers", [])}
+    if new := [one for one in payments.get("customers", []) if one["payment_id"] not in known]:
+        found.append(customers(new))
     place = payments.get("environment") or {}
     if place.get("affected") and not (before.get("environment") or {}).get("affected"):
         rows = [[one[name] for name in ("company", "period", "amount", "payment_id", "square_payment_id")] for one in place["affected"]]

@@ -181,6 +181,21 @@ def test_an_old_intent_that_square_does_not_know_never_arrived(scene: Scene) -> 
     assert (len(done["not_charged"]), scene.square.charges()) == (1, [])
 
 
+@pytest.mark.parametrize("was_charged", [True, False])
+def test_a_young_intent_is_sent_again_rather_than_taken_for_lost(scene: Scene, was_charged: bool) -> None:
+    """Though it was called long before a list would show it: lists have been later, and the same key charges once."""
+    kept = scene.with_rows(unpaid(1))
+    intent = intended(kept, unpaid(1), at=NOW - timedelta(hours=1), called_at=NOW - timedelta(hours=1))
+    scene.square.faults([{"mode": "scope_missing", "match": {"path": "/v2/events"}}])
+    if was_charged:
+        scene.square.listing(60)
+        scene.square.ask("POST", "/_sim/requests", intent.request())
+    done = scene.retry(listing_lag_seconds=1)
+    scene.square.listing(0)
+    assert [one["state"] for one in done["charged"]] == ["SUCCEEDED"]
+    assert [charge["idempotency_key"] for charge in scene.square.charges()] == [intent.idempotency_key]
+
+
 def test_an_event_tells_what_the_list_does_not_show_yet(scene: Scene) -> None:
     kept = scene.with_rows(unpaid(1))
     old = NOW - timedelta(days=3)

@@ -37,10 +37,9 @@ def test_tables_of_a_run_that_charged() -> None:
         proposals=[{**charged, "approval": "required"}],
     )
     tables = {table["name"]: table for table in payment_tables.retried(done)}
-    assert list(tables) == ["payments_attempted", "payments_charged", "payments_declined", "customers_to_notify", "refund_proposals"]
+    assert list(tables) == ["payments_attempted", "payments_charged", "payments_declined", "refund_proposals"]
     assert tables["payments_attempted"]["rows"][0] == ["Harbor", "2026-11", "150.00", "USD", "2", "SUCCEEDED", "", "p1", "sq1"]
     assert tables["payments_declined"]["rows"][0][4:] == ["CARD_EXPIRED", "hard", "p1"]
-    assert tables["customers_to_notify"]["rows"][0][-1] == TEXT
     assert tables["payments_charged"]["summary"] == "1 charged, 150.00 USD in all"
     assert all(len(row) == len(table["columns"]) for table in tables.values() for row in table["rows"])
     assert payment_tables.retry_summary(done) == "charged 1 payments, 150.00 USD; 1 declined; 1 customers must act"
@@ -71,10 +70,13 @@ def test_tables_of_a_reconciliation() -> None:
 
 
 def test_who_must_act_is_told_once() -> None:
+    """Whom a run has found by its own attempts is told after it."""
     act = {**ONE, "reason": "the card was refused", "payment_link_text": TEXT}
     there = {"company": "Harbor", "period": "2026-11", "amount": "1.00", "payment_id": "p1", "square_payment_id": "sq1"}
     place = {"affected": [there], "affected_count": 1, "affected_total": "1.00"}
     seen = {"payments": {"customers": [act], "environment": place}}
     assert [table["name"] for table in payment_tables.observed(seen)] == ["customers_to_notify", "payments_without_money"]
     assert payment_tables.observed(seen, seen) == []
+    (later,) = payment_tables.observed({"payments": {"customers": [act, {**act, "payment_id": "p2"}]}}, seen)
+    assert (len(later["rows"]), later["rows"][0][-1]) == (1, TEXT)
     assert payment_tables.observed({"payments": None}) == payment_tables.observed({}) == []
