@@ -22,6 +22,8 @@ from .symptoms import symptoms_of
 
 # The Compose service of the pages.
 FRONTEND = "frontend"
+# The engine's back-off begins with a tenth of a second and doubles: so long is one of its first ones.
+BACK_OFF_SECONDS = 1.0
 # For so long what the backend's log says of its pool is news; the causes count the same seconds.
 POOL_SAID_SECONDS = 15
 
@@ -40,13 +42,33 @@ def observe_edge(options: Mapping[str, Any], **how: Any) -> dict[str, Any]:
     return {**health, **visitor, "unknown": {**health["unknown"], **visitor["unknown"]}}
 
 
-def _runs(engine: DockerEngine, project: str, service: str) -> bool:
-    """Whether the service's container runs: one that is stopped, paused or in its back-off will not answer, however long one waits."""
+def _state_of(engine: DockerEngine, project: str, service: str) -> str | None:
+    """The state of the service's container; null where nobody can tell, or there is none."""
     try:
         containers = group_by_service(engine.containers(), project).get(service, [])
     except IncidentError:
-        return False
-    return bool(containers) and containers[0]["State"] == "running"
+        return None
+    return str(containers[0]["State"]) if containers else None
+
+
+class _Comes:
+    """Whether a service may still come, asked again and again while it is waited for.
+
+    One that is stopped or paused will not answer, however long one waits. One that Docker starts again by itself does so at once after
+    its first crash, and later and later after each further one: then a remedy ends its back-off sooner.
+    """
+
+    def __init__(self, engine: DockerEngine, project: str, service: str) -> None:
+        self._engine, self._project, self._service = engine, project, service
+        self._waits_since: float | None = None
+
+    def __call__(self) -> bool:
+        state = _state_of(self._engine, self._project, self._service)
+        if state != "restarting":
+            self._waits_since = None
+            return state == "running"
+        self._waits_since = self._waits_since or time.monotonic()
+        return time.monotonic() - self._waits_since < BACK_OFF_SECONDS
 
 
 def _wait(options: Mapping[str, Any], seconds: float) -> None:
@@ -59,9 +81,9 @@ def _wait(options: Mapping[str, Any], seconds: float) -> None:
     _probe(
         options,
         wait=deadline - time.monotonic(),
-        may_come=lambda: _runs(engine, options["project_name"], options["backend_service"]),
+        may_come=_Comes(engine, options["project_name"], options["backend_service"]),
     )
-    if options["frontend_url"] and _runs(engine, options["project_name"], FRONTEND):
+    if options["frontend_url"] and _state_of(engine, options["project_name"], FRONTEND) == "running":
         edge_probe.wait_for_page(options["frontend_url"], options["timeout"], deadline - time.monotonic())
 
 

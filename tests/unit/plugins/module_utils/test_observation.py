@@ -94,10 +94,14 @@ def test_every_layer_is_observed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result == {"stack": {"services": {}}, "postgres": {"error": None}, "edge": {"answers": True}, "host": {}, "evidence": {}}
 
 
-@pytest.mark.parametrize(("backend", "may_come"), [("running", True), ("restarting", False), (None, False)])
-def test_the_database_is_waited_for_and_then_the_service_while_its_container_runs(
-    monkeypatch: pytest.MonkeyPatch, backend: str | None, may_come: bool
+@pytest.mark.parametrize(
+    ("backend", "back_off", "may_come"),
+    [("running", 0.0, True), ("restarting", 9.0, True), ("restarting", 0.0, False), ("exited", 9.0, False), (None, 9.0, False)],
+)
+def test_the_database_is_waited_for_and_then_the_service_while_its_container_may_come(
+    monkeypatch: pytest.MonkeyPatch, backend: str | None, back_off: float, may_come: bool
 ) -> None:
+    monkeypatch.setattr(observation, "BACK_OFF_SECONDS", back_off)
     engine = Asked(monkeypatch, backend)
     observation.observe({**OPTIONS, "wait": 20})
     assert engine.asked[:2] == [("answer", 20), ("edge", 20, may_come)]
