@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# All checks in order, up to the first that fails. Ends with no container, network, volume or process of this run left, however it ends,
+# All checks, told in order up to the first that fails. Ends with no container, network, volume or process of this run left, however it ends,
 # and begins with the removal of what a killed run left. The mark in CIRCUIT_SAGE_TEST_RUN, which every process of a run inherits, tells
 # whose a process is.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 
 project=${SANDBOX_PROJECT:-circuit-sage-sandbox}
-steps=(lint unit sanity importer molecule)
+steps=(lint unit importer sanity stack molecule)
 
 die() { printf 'test: %s\n' "$*" >&2; exit 1; }
 headline() { printf '\n── %s\n' "$*"; }
@@ -63,27 +63,31 @@ trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 if setup/engine.sh answers; then molecule/stack/stack.sh down; fi
 
-# The stack, which mostly waits for packages, is made beside the checks that do not need it; nothing else runs beside its tests.
-making=.cache/making-the-stack.log
+# These need nothing of the others, and each leaves a core idle; the stack mostly waits for packages. Nothing runs beside the stack's tests.
+declare -A beside=()
+began=$SECONDS
 mkdir -p .cache
-"${MAKE:-make}" --no-print-directory stack >"$making" 2>&1 &
-stack=$!
+for step in stack sanity; do
+  "${MAKE:-make}" --no-print-directory "$step" >".cache/test-$step.log" 2>&1 &
+  beside[$step]=$!
+done
 
 summary=()
 for step in "${steps[@]}"; do
-  if [ "$step" = molecule ]; then
-    made=0
-    wait "$stack" || made=1
-    cat "$making"
-    [ "$made" = 0 ] || die "the stack could not be made; 'make stack' makes it alone."
-  fi
   headline "$step: $("${MAKE:-make}" --no-print-directory describe-"$step")"
-  start=$SECONDS
-  # In the background, so that a signal to this script is heard at once.
-  "${MAKE:-make}" --no-print-directory "$step" &
-  if ! wait $!; then
+  start=$SECONDS status=0
+  if [ -n "${beside[$step]:-}" ]; then
+    wait "${beside[$step]}" || status=1
+    cat ".cache/test-$step.log"
+    start=$began
+  else
+    # In the background, so that a signal to this script is heard at once.
+    "${MAKE:-make}" --no-print-directory "$step" &
+    wait $! || status=1
+  fi
+  if [ "$status" != 0 ]; then
     # An installation that is broken off would leave the machine's packages half installed.
-    wait "$stack" || true
+    wait "${beside[stack]}" || true
     printf '\n%s\n' "${summary[@]}"
     die "$step failed after $((SECONDS - start)) s; 'make $step' runs it alone."
   fi

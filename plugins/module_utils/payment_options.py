@@ -44,7 +44,7 @@ CHARGING_OPTIONS: dict[str, dict[str, t.Any]] = {
     "max_per_second": {"type": "float", "default": 10},
     "tries": {"type": "int", "default": 4},
     "breaker_after": {"type": "int", "default": 5},
-    "same_key_hours": {"type": "int", "default": 24},
+    "same_key_hours": {"type": "int", "default": 24, "no_log": False},
     "listing_lag_seconds": {"type": "float", "default": 300},
     "max_payments": {"type": "int", "default": 500},
     "max_total": {"type": "str", "default": "50000.00"},

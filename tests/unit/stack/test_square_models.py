@@ -42,7 +42,8 @@ def strangers(value: Json, kind: t.Any, place: str) -> Iterator[str]:
             return
         for number, one in enumerate(value):
             yield from strangers(one, parts[0], f"{place}[{number}]")
-    elif kind is not t.Any and not (type(value) is kind or isinstance(value, origin or ())):
+    # A boolean is an int to Python, and not to Square.
+    elif kind is not t.Any and (not isinstance(value, origin or kind) or (isinstance(value, bool) and kind is not bool)):
         yield f"{place}: {value!r} is no {kind}"
 
 

@@ -135,7 +135,7 @@ def test_a_limited_rate_holds_everybody_and_halves_what_is_under_way() -> None:
     with gate.passing():
         assert time.monotonic() - began >= 0.045
     assert gate._limit == 4
-    for _ in range(20):
+    for _number in range(20):
         gate.ended(True)
     assert gate._limit == 5
 
