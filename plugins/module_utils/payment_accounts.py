@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 
 from .errors import IncidentError
 from .square_account import PRODUCTION_URL, SANDBOX_URL, SquareRefusal, base_url_of, check_base_url, is_loopback
+from .square_codes import TAKEN
 from .square_credentials import StoredCredentials, Unreadable
-from .square_payments import TAKEN, PaymentAccount, PaymentAccounts, Place, Seen
+from .square_payments import PaymentAccount, PaymentAccounts, Place, Seen
 
 PRODUCTION, SANDBOX = "production", "sandbox"
 # Square keeps events for so long.

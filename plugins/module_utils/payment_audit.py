@@ -24,7 +24,7 @@ from .payment_report import Told, customer
 from .payment_resolution import looked_up
 from .payment_retry import refuse_unknown
 from .payment_schedule import EXHAUSTED, MUST_ACT, PERSON, Turn
-from .square_payments import CHARGED
+from .square_codes import CHARGED
 
 AUDIT_OPTIONS: dict[str, dict[str, t.Any]] = {
     **PAYMENT_OPTIONS,

@@ -16,8 +16,8 @@ from collections.abc import Callable
 from .payment_gate import LONGEST_HOLD, Gate, Stopped
 from .payment_intent import DECLINED, SUCCEEDED, UNKNOWN
 from .payment_settlement import Settled
-from .square_codes import KEY_REUSED, TRANSIENT, class_of
-from .square_payments import CHARGED, Reply
+from .square_codes import CHARGED, KEY_REUSED, TRANSIENT, class_of
+from .square_payments import Reply
 
 # Seconds before the second try; each further one takes twice as long.
 FIRST_WAIT = 0.5

@@ -11,8 +11,12 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
 from .billing_terms import shown
-from .payment_accounts import Listing
-from .square_payments import CHARGED, TAKEN, Seen
+from .square_codes import CHARGED, TAKEN
+
+# Every run reads what is decided here, and nearly none asks Square: the SDK takes longer to load than the rest of a run.
+if t.TYPE_CHECKING:
+    from .payment_accounts import Listing
+    from .square_payments import Seen
 
 # What is done: the row is brought in line; a refund is proposed; a person looks at it.
 RECORD, REFUND, PERSON = "record", "refund", "person"

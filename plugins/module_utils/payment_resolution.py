@@ -23,8 +23,8 @@ from .payment_gate import Stopped
 from .payment_intent import DECLINED, SUCCEEDED, UNKNOWN, Intent
 from .payment_settlement import Settled
 from .square_account import SquareDown, SquareRefusal
-from .square_codes import NEVER_ARRIVED
-from .square_payments import CHARGED, TAKEN, Seen
+from .square_codes import CHARGED, NEVER_ARRIVED, TAKEN
+from .square_payments import Seen
 
 # May the same still be charged: nobody has paid it by hand, ended the subscription, or changed amount or card since.
 _STILL = """

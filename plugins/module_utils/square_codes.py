@@ -1,7 +1,9 @@
 # Copyright: (c) 2026, Circuit Sage contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Square's error codes as data: what each says about a payment, and what is done. Also the source of the table in the docs. Pure."""
+"""Square's states of a payment, and its error codes as data: what each says about a payment, and what is done. Also the source of the table
+in the docs. Pure.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,8 @@ TRANSIENT, SOFT, HARD, OPERATOR, OUR_BUG, UNLISTED = "transient", "soft", "hard"
 # Of this collection, beside Square's own: an old request of which Square shows nothing, so that it never arrived.
 NEVER_ARRIVED = "NEVER_ARRIVED"
 KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
+# The state in which the money is taken, and those in which it is taken or may still be.
+CHARGED, TAKEN = "COMPLETED", ("COMPLETED", "APPROVED", "PENDING")
 
 
 class CodeClass(t.NamedTuple):

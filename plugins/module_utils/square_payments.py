@@ -33,7 +33,6 @@ _PAGE = 100
 # How often a look is tried whose rate Square limits.
 _LOOKS = 4
 _FORMLESS = "an answer that has not the form of Square's API"
-CHARGED, TAKEN = "COMPLETED", ("COMPLETED", "APPROVED", "PENDING")
 
 Found = t.TypeVar("Found")
 
