@@ -10,7 +10,6 @@ counts: a refusal of a later request says nothing about the earlier one.
 from __future__ import annotations
 
 import random
-import typing as t
 from collections.abc import Callable
 
 from .payment_gate import LONGEST_HOLD, Gate, Stopped
@@ -56,16 +55,20 @@ def charge(
 ) -> Settled:
     """Ask until there is an outcome, at most so many times. The last answer's code is kept where there is none.
 
-    `again` is called before each request but the first.
+    `again` is called before each request but one that leaves as soon as its intent is made. Raises Stopped where the run ends before the
+    first: then nothing was asked.
     """
     last: Reply | None = None
     for number in range(tries):
-        if number:
-            try:
-                gate.wait(_pause(t.cast(Reply, last), number, chance, first_wait))
-            except Stopped:
-                break
-            again()
+        try:
+            if last is not None:
+                gate.wait(_pause(last, number, chance, first_wait))
+            if gate.turn() or last is not None:
+                again()
+        except Stopped:
+            if last is None:
+                raise
+            break
         last = ask()
         outcome = outcome_of(last, lost)
         if outcome is not None:

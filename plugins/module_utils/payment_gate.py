@@ -14,6 +14,8 @@ from contextlib import contextmanager
 LONGEST_HOLD = 60.0
 # After so many charges that went well, one more may be under way again.
 _RECOVERY = 20
+# How much later than another one's a request may be on the wire, in seconds, when both had their turns in time.
+_WAY = 0.05
 
 
 class Stopped(Exception):
@@ -21,16 +23,18 @@ class Stopped(Exception):
 
 
 class Gate:
-    """Lets at most `max_in_flight` charges through at once, and of their requests `max_per_second` in a second (0: no limit).
+    """Lets at most `max_in_flight` charges through at once, and of their requests `max_per_second` in any second (0: no limit).
+
+    Charges enter at that pace, so that none waits long with its intent made; what bunches on the way is parted again by `turn`.
 
     After `breaker_after` charges in a row without any outcome it stops the run.
     """
 
     def __init__(self, max_in_flight: int, max_per_second: float, breaker_after: int) -> None:
         self._most, self._limit, self._in_flight = max_in_flight, max_in_flight, 0
-        self._interval = 1 / max_per_second if max_per_second else 0.0
+        self._interval = (1 + _WAY) / max_per_second if max_per_second else 0.0
         self._breaker_after = breaker_after
-        self._next = self._held_until = 0.0
+        self._next = self._next_request = self._held_until = 0.0
         self._without_outcome = self._well = 0
         self._changed = threading.Condition()
         self.reason: str | None = None
@@ -61,7 +65,7 @@ class Gate:
             self._next = now + self._interval
 
     def wait(self, seconds: float) -> None:
-        """Wait before asking again, and for one's turn. Raises Stopped as soon as the run ends."""
+        """Wait before asking again, as if for a new charge. Raises Stopped as soon as the run ends."""
         end = time.monotonic() + seconds
         with self._changed:
             while (left := max(end, self._held_until, self._next) - time.monotonic()) > 0:
@@ -69,6 +73,21 @@ class Gate:
                     raise Stopped(self.reason)
                 self._changed.wait(left)
             self._next = time.monotonic() + self._interval
+
+    def turn(self) -> bool:
+        """Wait until the next request may leave, which it then does; gives whether it had to wait. Raises Stopped when the run has ended."""
+        has_waited = False
+        with self._changed:
+            while True:
+                if self.reason is not None:
+                    raise Stopped(self.reason)
+                left = max(self._next_request, self._held_until) - time.monotonic()
+                if left <= 0:
+                    break
+                has_waited = True
+                self._changed.wait(left)
+            self._next_request = time.monotonic() + self._interval
+        return has_waited
 
     def hold(self, seconds: float) -> None:
         """Square limits the rate: nobody asks for so long, and afterwards half as many at once."""
