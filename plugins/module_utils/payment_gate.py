@@ -75,7 +75,7 @@ class Gate:
             self._next = time.monotonic() + self._interval
 
     def turn(self) -> bool:
-        """Wait until the next request may leave, which it then does; gives whether it had to wait. Raises Stopped when the run has ended."""
+        """Wait until the next request may leave, which it then does; gives whether it had to. Raises Stopped when the run has ended."""
         has_waited = False
         with self._changed:
             while True:
