@@ -95,8 +95,9 @@ def test_a_run_that_has_ended_asks_for_nothing() -> None:
         charged(CHARGED, gate=gate)
 
 
-def test_a_request_that_had_to_wait_is_kept_as_called_later() -> None:
+def test_a_request_that_had_to_wait_is_kept_as_called_later(monkeypatch: pytest.MonkeyPatch) -> None:
     gate = Gate(4, 20, 5)
+    monkeypatch.setattr(payment_call, "PROMPT", 0.03)
     assert charged(CHARGED, gate=gate) == (Settled(SUCCEEDED, None, "p1"), 1, 0)
     assert charged(CHARGED, gate=gate) == (Settled(SUCCEEDED, None, "p1"), 1, 1)
 
@@ -115,7 +116,7 @@ def test_never_more_than_so_many_are_under_way() -> None:
     lock = threading.Lock()
 
     def one(_number: int) -> None:
-        with gate.passing():
+        with gate.calling():
             with lock:
                 under_way.append(1)
                 most.append(len(under_way))
@@ -139,10 +140,10 @@ def test_in_no_second_leave_more_requests_than_the_pace_however_they_bunch_on_th
 
     def one(number: int) -> None:
         replies = [CHARGED, NOTHING] if number % 3 == 0 else [CHARGED]
-        with gate.passing():
-            # As where a row is locked by somebody for a while: all of them come at once then.
-            time.sleep(next(delays))
-            payment_call.charge(lambda: ask(replies), gate, 4, False, lambda: None, first_wait=0.001)
+        gate.begin()
+        # As where a row is locked by somebody for a while: all of them come at once then.
+        time.sleep(next(delays))
+        payment_call.charge(lambda: ask(replies), gate, 4, False, lambda: None, first_wait=0.001)
 
     with ThreadPoolExecutor(max_workers=8) as threads:
         list(threads.map(one, range(36)))
@@ -156,7 +157,7 @@ def test_a_limited_rate_holds_everybody_and_halves_what_is_under_way() -> None:
     gate = Gate(8, 0, 5)
     gate.hold(0.05)
     began = time.monotonic()
-    with gate.passing():
+    with gate.calling():
         assert time.monotonic() - began >= 0.045
     assert gate._limit == 4
     for _number in range(20):
@@ -173,7 +174,30 @@ def test_charges_without_an_outcome_open_the_breaker() -> None:
     assert gate.is_outage and "no outcome for 3 charges in a row" in str(gate.reason)
     gate.stop("another reason")
     assert "no outcome" in str(gate.reason)
-    with pytest.raises(Stopped, match="no outcome"), gate.passing():
+    with pytest.raises(Stopped, match="no outcome"), gate.calling():
         raise AssertionError
     with pytest.raises(Stopped):
-        gate.wait(60)
+        gate.begin(60)
+
+
+@pytest.mark.parametrize("holds", [False, True], ids=["full", "held"])
+def test_whoever_waits_for_a_turn_is_told_that_the_run_has_ended(holds: bool) -> None:
+    gate = Gate(1, 0, 3)
+    with ThreadPoolExecutor(max_workers=4) as threads, gate.calling():
+        if holds:
+            gate.hold(60)
+        waiting = [threads.submit(charged, CHARGED, gate=gate) for _number in range(4)]
+        time.sleep(0.02)
+        gate.stop("enough")
+        assert [str(one.exception(timeout=5)) for one in waiting] == ["enough"] * 4
+
+
+def test_who_waits_for_the_pace_leaves_the_place_to_others() -> None:
+    gate = Gate(1, 0.5, 3)
+    charged(CHARGED, gate=gate)
+    with ThreadPoolExecutor(max_workers=1) as threads:
+        waiting = threads.submit(charged, CHARGED, gate=gate)
+        with gate.calling() as waited:
+            assert waited < 0.5
+        gate.stop("enough")
+        assert isinstance(waiting.exception(timeout=5), Stopped)
