@@ -122,7 +122,8 @@ def retry(scope: Scope, pace: Pace, incident: str, check_mode: bool) -> dict[str
         with ThreadPoolExecutor(max_workers=gate.hands) as threads:
             # What is open decides which periods may be charged at all.
             resolved = list(threads.map(lambda one: resolve_one(work, one[0], one[1], pace.patience), plan.open))
-            done = list(threads.map(lambda row: charge_one(work, row), plan.due))
+            # The older months first: two of one subscription at once would only wait for one another.
+            done = list(threads.map(lambda row: charge_one(work, row), sorted(plan.due, key=lambda row: row.begins_at)))
     return payment_report.retried(scope, plan, resolved, done, gate, check_mode)
 
 

@@ -100,8 +100,11 @@ class PaymentAccount:
 
     def charge(self, request: dict[str, t.Any]) -> Reply:
         """Ask for one payment, once. Whatever happens is a reply."""
+        # As a field that is added to the body, since of one of its own the SDK looks the types up anew each time: a third of its own time.
+        options: t.Any = {**_ASKED_ONCE, "additional_body_parameters": {"amount_money": request["amount_money"]}}
+        asked = {name: value for name, value in request.items() if name != "amount_money"}
         try:
-            made = _made(_plain(self._square.payments.create(**request, request_options=_ASKED_ONCE))["payment"])
+            made = _made(_plain(self._square.payments.create(**asked, request_options=options))["payment"])
             return Reply(200, payment=made) if made else Reply(0, detail=_FORMLESS)
         except ApiError as error:
             return _refused(error)
