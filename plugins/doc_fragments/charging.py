@@ -12,7 +12,9 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   max_in_flight:
-    description: How many charges may be under way at once, 1 to 64. After Square has limited the rate it is half as many for a while.
+    description:
+      - How many calls of Square may be under way at once, 1 to 64. After Square has limited the rate it is half as many for a while.
+      - Half as many charges again are made ready or written down meanwhile, 64 in all at most, each in a session of the database.
     type: int
     default: 4
   max_per_second:

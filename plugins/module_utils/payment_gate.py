@@ -14,6 +14,8 @@ from contextlib import contextmanager
 LONGEST_HOLD = 60.0
 # After so many charges that went well, one more may be under way again.
 _RECOVERY = 20
+# How many charges may be worked on at once at most: each takes a session of the database, of which a server has a hundred by default.
+MOST_HANDS = 64
 # How much later than another one's a request may be on the wire, in seconds, when both had their turns in time.
 _WAY = 0.05
 
@@ -44,7 +46,7 @@ class Gate:
     @property
     def hands(self) -> int:
         """How many charges are worked on at once: while some are at Square others are made ready, or written down."""
-        return self._most + self._most // 2
+        return min(self._most + self._most // 2, MOST_HANDS)
 
     def begin(self, pause: float = 0.0) -> None:
         """Wait so long, and for one's turn to begin a charge, or to make it again. Raises Stopped as soon as the run ends."""

@@ -17,6 +17,7 @@ from .payment_accounts import PRODUCTION, SANDBOX, refuse_wrong_square
 from .payment_books import PaymentBooks
 from .payment_call import FIRST_WAIT
 from .payment_due import Rules
+from .payment_gate import MOST_HANDS
 from .payment_resolution import Patience
 from .payment_schedule import CARD_ATTEMPTS, schedule_of
 from .stack_options import POSTGRES_OPTIONS, STACK_OPTIONS
@@ -130,8 +131,10 @@ def refuse_bad_pace(options: Mapping[str, t.Any]) -> int:
     """Raise IncidentError for a pace or a guard that makes no sense, also where nothing is due. Gives the guard of money, in cents."""
     _at_least(options, 1, "max_in_flight")
     _at_least(options, 0, "max_per_second", "max_payments")
-    if options["max_in_flight"] > 64:
-        raise IncidentError(f"max_in_flight is {options['max_in_flight']}, and each one takes a session of the database; write at most 64")
+    if options["max_in_flight"] > MOST_HANDS:
+        raise IncidentError(
+            f"max_in_flight is {options['max_in_flight']}, and each one takes a session of the database; write at most {MOST_HANDS}"
+        )
     return cents(money(options["max_total"], "max_total"))
 
 

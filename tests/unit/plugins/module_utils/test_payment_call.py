@@ -201,3 +201,8 @@ def test_who_waits_for_the_pace_leaves_the_place_to_others() -> None:
             assert waited < 0.5
         gate.stop("enough")
         assert isinstance(waiting.exception(timeout=5), Stopped)
+
+
+@pytest.mark.parametrize(("max_in_flight", "hands"), [(1, 1), (4, 6), (16, 24), (60, 64), (64, 64)])
+def test_others_are_made_ready_while_some_are_at_square(max_in_flight: int, hands: int) -> None:
+    assert Gate(max_in_flight, 0, 5).hands == hands

@@ -289,7 +289,12 @@ def test_a_run_that_ends_between_intent_and_request_leaves_the_intent_to_the_nex
         return intent
 
     gates: list[Gate] = []
-    monkeypatch.setattr(payment_retry, "Gate", lambda *how: gates.append(Gate(*how)) or gates[-1])
+
+    def gate(*how: t.Any) -> Gate:
+        gates.append(Gate(*how))
+        return gates[-1]
+
+    monkeypatch.setattr(payment_retry, "Gate", gate)
     monkeypatch.setattr(payment_intent, "intend", intend)
     done = scene.retry(max_in_flight=1)
     assert [(one["verdict"], one["reason"]) for one in done["left"]] == [("stopped", "the account is not in order")] * 2

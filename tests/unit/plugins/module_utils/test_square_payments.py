@@ -187,7 +187,8 @@ def test_a_look_at_an_answer_of_another_form_is_a_sentence() -> None:
 
 def test_payments_and_cards_go_past_the_sdk() -> None:
     assert square_transport.past({"payments": [{"id": "p"}], "cursor": "c"}) == {"plain": {"payments": [{"id": "p"}]}, "cursor": "c"}
-    for body in ([1], {"locations": []}, None):
+    others: list[t.Any] = [[1], {"locations": []}, None]
+    for body in others:
         assert square_transport.past(body) == body
 
 
