@@ -1,0 +1,185 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every stored credential from one key to another, in one transaction: all of them or none.
+
+The database writes one page while the next one is decrypted, so that both together take little longer than the cipher alone. No more than
+four pages are in memory.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from . import credential_walk
+from .credential_walk import NEW, OLD, PLAIN, UNREADABLE, Company, Keys
+from .errors import IncidentError
+
+# Companies that are read and written at once.
+PAGE = 1000
+# How many companies with an unreadable value are named.
+MOST_NAMED = 20
+
+_CREATE = """
+CREATE SCHEMA IF NOT EXISTS circuit_sage_ops;
+CREATE TABLE IF NOT EXISTS circuit_sage_ops.credential_key (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  incident text NOT NULL,
+  key_before text NOT NULL,
+  key_after text NOT NULL,
+  reencrypted bigint NOT NULL,
+  found_done bigint NOT NULL,
+  plaintext bigint NOT NULL,
+  at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+"""
+# Readers go on; who wants to store a credential waits, so that none is stored under the old key behind the page that has it.
+_LOCK = "LOCK TABLE companies IN SHARE ROW EXCLUSIVE MODE"
+_FIRST = "00000000-0000-0000-0000-000000000000"
+_PAGE = """
+SELECT id::text, (settings -> 'integrations')::text FROM companies
+WHERE id > %s AND jsonb_typeof(settings -> 'integrations') = 'object' ORDER BY id LIMIT %s
+"""
+_WRITE = """
+UPDATE companies c SET settings = jsonb_set(c.settings, '{integrations}', w.integrations::jsonb)
+FROM unnest(%s::uuid[], %s::text[]) AS w(id, integrations) WHERE c.id = w.id
+RETURNING (c.settings -> 'integrations')::text
+"""
+_WRITE_ONE = "UPDATE companies SET settings = jsonb_set(settings, %s, to_jsonb(%s::text)) WHERE id = %s"
+_READ_ONE = "SELECT (settings -> 'integrations')::text FROM companies WHERE id = %s"
+_RECORD = """
+INSERT INTO circuit_sage_ops.credential_key (incident, key_before, key_after, reencrypted, found_done, plaintext)
+VALUES (%s, %s, %s, %s, %s, %s)
+"""
+
+Rows = list[tuple[str, str]]
+
+
+class _Database:
+    """The session, used by one thread at a time."""
+
+    def __init__(self, connection: t.Any) -> None:
+        self._connection = connection
+
+    def run(self, sql: str, given: t.Sequence[t.Any] = ()) -> list[tuple[t.Any, ...]]:
+        with self._connection.cursor() as cursor:
+            cursor.execute(sql, given)
+            return list(cursor.fetchall()) if cursor.description else []
+
+    def page(self, after: str) -> Rows:
+        return t.cast(Rows, self.run(_PAGE, (after, PAGE)))
+
+    def write(self, rows: Rows) -> list[str]:
+        """Write the settings, and give them back as they are stored now."""
+        return [text for (text,) in self.run(_WRITE, ([identity for identity, _text in rows], [text for _identity, text in rows]))]
+
+    def write_plaintext(self, identity: str, company: Company) -> list[str]:
+        for one in company.plaintext:
+            self.run(_WRITE_ONE, (["integrations", *one.path], one.sealed, identity))
+        return [text for (text,) in self.run(_READ_ONE, (identity,))]
+
+
+def _pages(database: _Database, worker: ThreadPoolExecutor) -> Iterator[Rows]:
+    """The companies, page by page; the next one is asked for while one is worked on."""
+    asked = worker.submit(database.page, _FIRST)
+    while rows := asked.result():
+        asked = worker.submit(database.page, rows[-1][0])
+        yield rows
+
+
+class _Reencryption:
+    """One pass, and what it has found so far."""
+
+    def __init__(self, keys: Keys, check_mode: bool) -> None:
+        self._keys = keys
+        self._check_mode = check_mode
+        self.counts = {OLD: 0, NEW: 0, PLAIN: 0, UNREADABLE: 0}
+        self.companies = 0
+        self.unreadable: list[dict[str, str]] = []
+        self.unproven = 0
+
+    @property
+    def changes(self) -> int:
+        return self.counts[OLD] + (self.counts[PLAIN] if self._keys.plaintext == credential_walk.ENCRYPT else 0)
+
+    def _take_in(self, identity: str, company: Company) -> None:
+        self.companies += 1
+        for kind, number in company.counts.items():
+            self.counts[kind] += number
+        self.unreadable += [{"company_id": identity, "credential": path} for path in company.unreadable[: MOST_NAMED - len(self.unreadable)]]
+
+    def _prove(self, written: Future[list[str]]) -> None:
+        self.unproven += sum(credential_walk.unproven(text, self._keys) for text in written.result())
+
+    def carry_out(self, database: _Database) -> None:
+        """Look at all companies, and write until one is found that neither key opens: what was written is rolled back then."""
+        with ThreadPoolExecutor(1) as worker:
+            writing: list[Future[list[str]]] = []
+            for rows in _pages(database, worker):
+                changed: Rows = []
+                for identity, text in rows:
+                    company = credential_walk.read(text, self._keys)
+                    self._take_in(identity, company)
+                    if company.text is not None:
+                        changed.append((identity, company.text))
+                    if company.plaintext and self._writes:
+                        # After the page that holds the other values of the same company.
+                        writing += self._submit(worker, database, changed)
+                        changed = []
+                        writing.append(worker.submit(database.write_plaintext, identity, company))
+                writing += self._submit(worker, database, changed)
+                while len(writing) > 1:
+                    self._prove(writing.pop(0))
+            for written in writing:
+                self._prove(written)
+
+    @property
+    def _writes(self) -> bool:
+        return not self._check_mode and not self.counts[UNREADABLE]
+
+    def _submit(self, worker: ThreadPoolExecutor, database: _Database, rows: Rows) -> list[Future[list[str]]]:
+        return [worker.submit(database.write, rows)] if rows and self._writes else []
+
+
+def refuse_unreadable(found: t.Mapping[str, t.Any]) -> None:
+    """A value that neither key opens would be lost for good under a third one."""
+    if found["unreadable_count"]:
+        named = ", ".join(f"{one['credential']} of company {one['company_id']}" for one in found["unreadable"][:3])
+        more = found["unreadable_count"] - len(found["unreadable"][:3])
+        raise IncidentError(
+            f"{found['unreadable_count']} credentials decrypt under neither key: {named}{f' and {more} more' if more > 0 else ''}; "
+            "restore the key under which they were stored, or have the companies connect again; nothing was changed"
+        )
+
+
+def reencrypt(connection: t.Any, keys: Keys, incident: str, check_mode: bool) -> dict[str, t.Any]:
+    """Bring every credential under the new key within the session's transaction, and say what was found. The caller commits."""
+    database = _Database(connection)
+    if not check_mode:
+        database.run(_LOCK)
+    one_pass = _Reencryption(keys, check_mode)
+    one_pass.carry_out(database)
+    found = {
+        "companies": one_pass.companies,
+        "under_old_key": one_pass.counts[OLD],
+        "under_new_key": one_pass.counts[NEW],
+        "plaintext": one_pass.counts[PLAIN],
+        "unreadable_count": one_pass.counts[UNREADABLE],
+        "unreadable": one_pass.unreadable,
+        "changed": bool(one_pass.changes),
+        "key_before": keys.old.fingerprint,
+        "key_after": keys.new.fingerprint,
+    }
+    refuse_unreadable(found)
+    if one_pass.unproven:
+        raise IncidentError(
+            f"{one_pass.unproven} credentials did not decrypt under the new key after they were written; nothing was changed; "
+            "look for a trigger on the table companies that changes settings"
+        )
+    if one_pass.changes and not check_mode:
+        database.run(_CREATE)
+        counts = (one_pass.counts[OLD], one_pass.counts[NEW], one_pass.counts[PLAIN])
+        database.run(_RECORD, (incident, keys.old.fingerprint, keys.new.fingerprint, *counts))
+    return found

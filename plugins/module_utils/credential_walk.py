@@ -1,0 +1,95 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The stored credentials of one company under an old and a new key: which is which, and the settings with all of them under the new one. Pure.
+
+The settings are changed as text, value by value, so that a number or an order in them that Python would write otherwise stays as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from collections.abc import Iterator
+
+from .square_credentials import CredentialKey, is_encrypted
+
+KEEP, ENCRYPT = "keep", "encrypt"
+
+# What a value was found to be.
+NEW, OLD, PLAIN, UNREADABLE = "new", "old", "plain", "unreadable"
+
+
+class Keys(t.NamedTuple):
+    """Both keys, and whether values from before encryption are kept or encrypted."""
+
+    old: CredentialKey
+    new: CredentialKey
+    plaintext: str = KEEP
+
+
+class Plaintext(t.NamedTuple):
+    """A value from before encryption that becomes an encrypted one: where it stands, and what it becomes."""
+
+    path: tuple[str, ...]
+    sealed: str
+
+
+class Company(t.NamedTuple):
+    """What one company's settings hold, and what they become; `text` is none where no value of the old key was found."""
+
+    counts: dict[str, int]
+    unreadable: list[str]
+    text: str | None
+    plaintext: list[Plaintext]
+
+
+def _texts(value: t.Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    if isinstance(value, str):
+        if value:
+            yield path, value
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _texts(inner, (*path, name))
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from _texts(inner, (*path, str(number)))
+
+
+def credentials(text: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The path and the text of every credential that is not empty, in the text of `settings.integrations`."""
+    integrations = json.loads(text)
+    for name, one in integrations.items() if isinstance(integrations, dict) else ():
+        if isinstance(one, dict):
+            yield from _texts(one.get("credentials"), (name, "credentials"))
+
+
+def read(text: str, keys: Keys) -> Company:
+    """Look at every credential of a company. An encrypted value has only digits and colons, so that its text is the same in JSON."""
+    counts = {NEW: 0, OLD: 0, PLAIN: 0, UNREADABLE: 0}
+    unreadable, plaintext, changed = [], [], text
+    for path, stored in credentials(text):
+        if not is_encrypted(stored):
+            counts[PLAIN] += 1
+            if keys.plaintext == ENCRYPT:
+                plaintext.append(Plaintext(path, keys.new.seal(stored.encode())))
+            continue
+        plain = keys.old.open(stored)
+        if plain is not None:
+            counts[OLD] += 1
+            changed = changed.replace(f'"{stored}"', f'"{keys.new.seal(plain)}"')
+        elif keys.new.open(stored) is not None:
+            counts[NEW] += 1
+        else:
+            counts[UNREADABLE] += 1
+            unreadable.append(".".join(path))
+    return Company(counts, unreadable, changed if counts[OLD] else None, plaintext)
+
+
+def unproven(text: str, keys: Keys) -> int:
+    """How many credentials of a company do not decrypt under the new key; plaintext is none where it is to be kept."""
+    return sum(
+        1
+        for _path, stored in credentials(text)
+        if (keys.new.open(stored) is None if is_encrypted(stored) else keys.plaintext == ENCRYPT)
+    )
