@@ -9,6 +9,7 @@ four pages are in memory.
 
 from __future__ import annotations
 
+import io
 import typing as t
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,7 +19,7 @@ from .credential_walk import NEW, OLD, PLAIN, UNREADABLE, Company, Keys
 from .errors import IncidentError
 
 # Companies that are read and written at once.
-PAGE = 1000
+PAGE = 2000
 # How many companies with an unreadable value are named.
 MOST_NAMED = 20
 
@@ -39,22 +40,34 @@ CREATE TABLE IF NOT EXISTS circuit_sage_ops.credential_key (
 _LOCK = "LOCK TABLE companies IN SHARE ROW EXCLUSIVE MODE"
 _FIRST = "00000000-0000-0000-0000-000000000000"
 _PAGE = """
-SELECT id::text, (settings -> 'integrations')::text FROM companies
-WHERE id > %s AND jsonb_typeof(settings -> 'integrations') = 'object' ORDER BY id LIMIT %s
+SELECT id::text, (settings -> 'integrations')::text,
+  jsonb_path_query_array(settings, '$.integrations.*.credentials.** ? (@.type() == "string" && @ != "")')
+FROM companies WHERE id > %s AND jsonb_typeof(settings -> 'integrations') = 'object' ORDER BY id LIMIT %s
 """
+# A page has few of the table's rows: each is found by its key, whatever the planner believes of a table that was just filled.
+_PREPARE = """
+SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;
+CREATE TEMPORARY TABLE circuit_sage_page (id uuid, integrations jsonb) ON COMMIT DROP;
+"""
+_FILL = "COPY circuit_sage_page FROM STDIN"
 _WRITE = """
-UPDATE companies c SET settings = jsonb_set(c.settings, '{integrations}', w.integrations::jsonb)
-FROM unnest(%s::uuid[], %s::text[]) AS w(id, integrations) WHERE c.id = w.id
-RETURNING (c.settings -> 'integrations')::text
+WITH written AS (
+  UPDATE companies c SET settings = jsonb_set(c.settings, '{integrations}', p.integrations)
+  FROM circuit_sage_page p WHERE c.id = p.id
+  RETURNING c.settings -> 'integrations' = p.integrations AS is_same
+) SELECT count(*) FILTER (WHERE is_same) FROM written
 """
-_WRITE_ONE = "UPDATE companies SET settings = jsonb_set(settings, %s, to_jsonb(%s::text)) WHERE id = %s"
-_READ_ONE = "SELECT (settings -> 'integrations')::text FROM companies WHERE id = %s"
+_EMPTY = "TRUNCATE circuit_sage_page"
+_WRITE_ONE = """
+UPDATE companies SET settings = jsonb_set(settings, %s, to_jsonb(%s::text)) WHERE id = %s RETURNING settings #>> %s = %s
+"""
 _RECORD = """
 INSERT INTO circuit_sage_ops.credential_key (incident, key_before, key_after, reencrypted, found_done, plaintext)
 VALUES (%s, %s, %s, %s, %s, %s)
 """
 
 Rows = list[tuple[str, str]]
+Page = list[tuple[str, str, list[str]]]
 
 
 class _Database:
@@ -68,20 +81,30 @@ class _Database:
             cursor.execute(sql, given)
             return list(cursor.fetchall()) if cursor.description else []
 
-    def page(self, after: str) -> Rows:
-        return t.cast(Rows, self.run(_PAGE, (after, PAGE)))
+    def page(self, after: str) -> Page:
+        return t.cast(Page, self.run(_PAGE, (after, PAGE)))
 
-    def write(self, rows: Rows) -> list[str]:
-        """Write the settings, and give them back as they are stored now."""
-        return [text for (text,) in self.run(_WRITE, ([identity for identity, _text in rows], [text for _identity, text in rows]))]
+    def write(self, rows: Rows) -> int:
+        """Write the settings; how many of them are not stored as they were written."""
+        # A backslash of JSON is one of COPY too.
+        lines = "".join([identity + "\t" + text.replace("\\", "\\\\") + "\n" for identity, text in rows])
+        with self._connection.cursor() as cursor:
+            cursor.copy_expert(_FILL, io.StringIO(lines))
+        ((same,),) = self.run(_WRITE)
+        self.run(_EMPTY)
+        return len(rows) - int(same)
 
-    def write_plaintext(self, identity: str, company: Company) -> list[str]:
+    def write_plaintext(self, identity: str, company: Company) -> int:
+        """Write the values that become encrypted ones; how many of them are not stored as they were written."""
+        other = 0
         for one in company.plaintext:
-            self.run(_WRITE_ONE, (["integrations", *one.path], one.sealed, identity))
-        return [text for (text,) in self.run(_READ_ONE, (identity,))]
+            path = ["integrations", *one.path]
+            ((same,),) = self.run(_WRITE_ONE, (path, one.sealed, identity, path, one.sealed))
+            other += not same
+        return other
 
 
-def _pages(database: _Database, worker: ThreadPoolExecutor) -> Iterator[Rows]:
+def _pages(database: _Database, worker: ThreadPoolExecutor) -> Iterator[Page]:
     """The companies, page by page; the next one is asked for while one is worked on."""
     asked = worker.submit(database.page, _FIRST)
     while rows := asked.result():
@@ -98,7 +121,7 @@ class _Reencryption:
         self.counts = {OLD: 0, NEW: 0, PLAIN: 0, UNREADABLE: 0}
         self.companies = 0
         self.unreadable: list[dict[str, str]] = []
-        self.unproven = 0
+        self.otherwise = 0
 
     @property
     def changes(self) -> int:
@@ -110,37 +133,32 @@ class _Reencryption:
             self.counts[kind] += number
         self.unreadable += [{"company_id": identity, "credential": path} for path in company.unreadable[: MOST_NAMED - len(self.unreadable)]]
 
-    def _prove(self, written: Future[list[str]]) -> None:
-        self.unproven += sum(credential_walk.unproven(text, self._keys) for text in written.result())
-
     def carry_out(self, database: _Database) -> None:
         """Look at all companies, and write until one is found that neither key opens: what was written is rolled back then."""
         with ThreadPoolExecutor(1) as worker:
-            writing: list[Future[list[str]]] = []
+            writing: list[Future[int]] = []
             for rows in _pages(database, worker):
                 changed: Rows = []
-                for identity, text in rows:
-                    company = credential_walk.read(text, self._keys)
+                plaintext: list[tuple[str, Company]] = []
+                for identity, text, values in rows:
+                    company = credential_walk.read(text, values, self._keys)
                     self._take_in(identity, company)
                     if company.text is not None:
                         changed.append((identity, company.text))
-                    if company.plaintext and self._writes:
-                        # After the page that holds the other values of the same company.
-                        writing += self._submit(worker, database, changed)
-                        changed = []
-                        writing.append(worker.submit(database.write_plaintext, identity, company))
-                writing += self._submit(worker, database, changed)
+                    if company.plaintext:
+                        plaintext.append((identity, company))
+                if self._writes and changed:
+                    writing.append(worker.submit(database.write, changed))
+                # After the page, which holds the other values of the same companies.
+                if self._writes:
+                    writing += [worker.submit(database.write_plaintext, *one) for one in plaintext]
                 while len(writing) > 1:
-                    self._prove(writing.pop(0))
-            for written in writing:
-                self._prove(written)
+                    self.otherwise += writing.pop(0).result()
+            self.otherwise += sum(written.result() for written in writing)
 
     @property
     def _writes(self) -> bool:
         return not self._check_mode and not self.counts[UNREADABLE]
-
-    def _submit(self, worker: ThreadPoolExecutor, database: _Database, rows: Rows) -> list[Future[list[str]]]:
-        return [worker.submit(database.write, rows)] if rows and self._writes else []
 
 
 def refuse_unreadable(found: t.Mapping[str, t.Any]) -> None:
@@ -159,6 +177,7 @@ def reencrypt(connection: t.Any, keys: Keys, incident: str, check_mode: bool) ->
     database = _Database(connection)
     if not check_mode:
         database.run(_LOCK)
+        database.run(_PREPARE)
     one_pass = _Reencryption(keys, check_mode)
     one_pass.carry_out(database)
     found = {
@@ -173,10 +192,10 @@ def reencrypt(connection: t.Any, keys: Keys, incident: str, check_mode: bool) ->
         "key_after": keys.new.fingerprint,
     }
     refuse_unreadable(found)
-    if one_pass.unproven:
+    if one_pass.otherwise:
         raise IncidentError(
-            f"{one_pass.unproven} credentials did not decrypt under the new key after they were written; nothing was changed; "
-            "look for a trigger on the table companies that changes settings"
+            f"{one_pass.otherwise} companies have other settings than were written; nothing was changed; "
+            "look for a trigger on the table companies that changes them"
         )
     if one_pass.changes and not check_mode:
         database.run(_CREATE)

@@ -3,15 +3,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The stored credentials of one company under an old and a new key: which is which, and the settings with all of them under the new one. Pure.
 
-The settings are changed as text, value by value, so that a number or an order in them that Python would write otherwise stays as it is.
+The settings are changed as text, value by value: it is faster than to read and write them, and all else in them stays as it is.
 """
 
 from __future__ import annotations
 
 import json
 import typing as t
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from .errors import IncidentError
 from .square_credentials import CredentialKey, is_encrypted
 
 KEEP, ENCRYPT = "keep", "encrypt"
@@ -64,32 +65,37 @@ def credentials(text: str) -> Iterator[tuple[tuple[str, ...], str]]:
             yield from _texts(one.get("credentials"), (name, "credentials"))
 
 
-def read(text: str, keys: Keys) -> Company:
-    """Look at every credential of a company. An encrypted value has only digits and colons, so that its text is the same in JSON."""
+def _sealed(plain: bytes, keys: Keys) -> str:
+    """The value under the new key, proven by opening it again."""
+    sealed = keys.new.seal(plain)
+    if keys.new.open(sealed) != plain:
+        raise IncidentError("a credential did not decrypt under the new key; nothing was changed; look at the library cryptography")
+    return sealed
+
+
+def read(text: str, values: Sequence[str], keys: Keys) -> Company:
+    """Look at every credential of a company: the text of `settings.integrations`, and the credentials that are in it.
+
+    An encrypted value has only digits and colons, so that it stands in the text as it is.
+    """
     counts = {NEW: 0, OLD: 0, PLAIN: 0, UNREADABLE: 0}
-    unreadable, plaintext, changed = [], [], text
-    for path, stored in credentials(text):
+    changed = text
+    for stored in values:
         if not is_encrypted(stored):
             counts[PLAIN] += 1
-            if keys.plaintext == ENCRYPT:
-                plaintext.append(Plaintext(path, keys.new.seal(stored.encode())))
             continue
         plain = keys.old.open(stored)
         if plain is not None:
             counts[OLD] += 1
-            changed = changed.replace(f'"{stored}"', f'"{keys.new.seal(plain)}"')
-        elif keys.new.open(stored) is not None:
-            counts[NEW] += 1
+            changed = changed.replace(f'"{stored}"', f'"{_sealed(plain, keys)}"')
         else:
-            counts[UNREADABLE] += 1
-            unreadable.append(".".join(path))
-    return Company(counts, unreadable, changed if counts[OLD] else None, plaintext)
-
-
-def unproven(text: str, keys: Keys) -> int:
-    """How many credentials of a company do not decrypt under the new key; plaintext is none where it is to be kept."""
-    return sum(
-        1
-        for _path, stored in credentials(text)
-        if (keys.new.open(stored) is None if is_encrypted(stored) else keys.plaintext == ENCRYPT)
-    )
+            counts[NEW if keys.new.open(stored) is not None else UNREADABLE] += 1
+    unreadable, plaintext = [], []
+    # Where they stand is looked for only where there are such ones.
+    if counts[UNREADABLE] or (counts[PLAIN] and keys.plaintext == ENCRYPT):
+        for path, stored in credentials(text):
+            if not is_encrypted(stored):
+                plaintext.append(Plaintext(path, _sealed(stored.encode(), keys)))
+            elif keys.old.open(stored) is None and keys.new.open(stored) is None:
+                unreadable.append(".".join(path))
+    return Company(counts, unreadable, changed if counts[OLD] else None, plaintext if keys.plaintext == ENCRYPT else [])
