@@ -106,6 +106,9 @@ class Rotation:
     def set_role(self) -> bool:
         """Let the new password in beside the old one. With one role this waits until the file is written."""
         journal = self.journal
+        if self._has_one_role and self.variables.get(PASSWORD) == journal.variables[PASSWORD].pending:
+            # A run was killed between the file and the role, and the steps that follow log in as the file says.
+            self.database.set_password(self._server.user, journal.variables[PASSWORD].pending)
         if journal.role is None or journal.has(journals.ROLE_SET):
             return False
         password = journal.variables[PASSWORD].pending
