@@ -10,6 +10,7 @@ four pages are in memory.
 from __future__ import annotations
 
 import io
+import json
 import typing as t
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -41,7 +42,7 @@ _LOCK = "LOCK TABLE companies IN SHARE ROW EXCLUSIVE MODE"
 _FIRST = "00000000-0000-0000-0000-000000000000"
 _PAGE = """
 SELECT id::text, (settings -> 'integrations')::text,
-  jsonb_path_query_array(settings, '$.integrations.*.credentials.** ? (@.type() == "string" && @ != "")')
+  jsonb_path_query_array(settings, '$.integrations.*.credentials.** ? (@.type() == "string" && @ != "")')::text
 FROM companies WHERE id > %s AND jsonb_typeof(settings -> 'integrations') = 'object' ORDER BY id LIMIT %s
 """
 # A page has few of the table's rows: each is found by its key, whatever the planner believes of a table that was just filled.
@@ -82,7 +83,7 @@ class _Database:
             return list(cursor.fetchall()) if cursor.description else []
 
     def page(self, after: str) -> Page:
-        return t.cast(Page, self.run(_PAGE, (after, PAGE)))
+        return [(identity, text, json.loads(values)) for identity, text, values in self.run(_PAGE, (after, PAGE))]
 
     def write(self, rows: Rows) -> int:
         """Write the settings; how many of them are not stored as they were written."""

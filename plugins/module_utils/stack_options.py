@@ -76,5 +76,5 @@ START_OPTIONS: dict[str, dict[str, Any]] = {
 # What the modules of a rotation take beside them.
 JOURNAL_OPTIONS: dict[str, dict[str, Any]] = {
     "journal": {"type": "path"},
-    "vault_password_file": {"type": "path"},
+    "vault_password_file": {"type": "path", "no_log": False},
 }

@@ -189,5 +189,5 @@ class MadeSystem:
     def drop(self) -> None:
         """Leave no role behind."""
         for role in (f"{self.owner}_a", f"{self.owner}_b", self.owner):
-            if self._books.ask("SELECT FROM pg_roles WHERE rolname = %s", role):
+            if self._books.ask("SELECT 1 FROM pg_roles WHERE rolname = %s", role):
                 self._books.ask(f"DROP OWNED BY {role}; DROP ROLE {role}")
