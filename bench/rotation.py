@@ -4,8 +4,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How fast the credentials of companies are encrypted anew, beside the cipher's work alone.
 
-Fails when a bar is missed. The rows are made anew, in a database of the sandbox's server that is dropped at the end; each run takes them from
-one key to the other, back and forth. What is compared takes turns.
+Fails when a bar is missed. The rows are made anew, in a database of the sandbox's server that is dropped at the end; each run
+takes them from one key to the other, back and forth. What is compared takes turns.
 """
 
 from __future__ import annotations
@@ -59,7 +59,9 @@ class Books:
         key = CredentialKey(OLD)
         # The last company has what is left.
         names = [EACH[: self.values - 3 * n] for n in range(-(-self.values // 3))]
-        rows = (json.dumps(_settings({name: key.seal(f"{name} {n}".ljust(64, "x").encode()) for name in each})) for n, each in enumerate(names))
+        rows = (
+            json.dumps(_settings({name: key.seal(f"{name} {n}".ljust(64, "x").encode()) for name in each})) for n, each in enumerate(names)
+        )
         connection = psycopg2.connect(**self._login)
         with connection, connection.cursor() as cursor:
             cursor.execute("CREATE TABLE companies (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), settings jsonb)")
@@ -71,7 +73,9 @@ class Books:
         told = {"login": self._login, "alone": alone, "old_key": self._keys[0], "new_key": self._keys[1]}
         environment = {**os.environ, "PYTHONPATH": str(CHECKOUT / ".ansible" / "collections")}
         command = [sys.executable, str(BENCH / "rotation_process.py")]
-        done = subprocess.run(command, input=json.dumps(told), env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
+        done = subprocess.run(
+            command, input=json.dumps(told), env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
+        )
         if done.returncode:
             raise NotMeasured(f"a run failed: {(done.stderr.strip().splitlines() or ['no words'])[-1]}")
         answer = json.loads(done.stdout)
@@ -91,7 +95,9 @@ class Books:
 
 
 def _settings(credentials: dict[str, str]) -> dict[str, t.Any]:
-    return {"integrations": {"payment": {"provider": "square", "enabled": True, "credentials": credentials, "settings": {"testMode": True}}}}
+    return {
+        "integrations": {"payment": {"provider": "square", "enabled": True, "credentials": credentials, "settings": {"testMode": True}}}
+    }
 
 
 @contextmanager

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils import env_file
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import env_file, rotation_schedule
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 
 
@@ -23,9 +24,17 @@ def env_values(text: str, names: Sequence[str]) -> dict[str, str]:
     return {str(name): variables[name] for name in names if name in variables}
 
 
+def next_run(every: str) -> str:
+    """When a schedule runs next, in the machine's own time."""
+    try:
+        return rotation_schedule.next_run(str(every), datetime.now()).isoformat(sep=" ", timespec="minutes")
+    except IncidentError as error:
+        raise AnsibleFilterError(str(error)) from None
+
+
 class FilterModule:
     """The filters."""
 
     def filters(self) -> dict[str, Callable[..., t.Any]]:
         """Their names."""
-        return {"env_values": env_values}
+        return {"env_values": env_values, "next_run": next_run}

@@ -44,7 +44,7 @@ def _keep_entry(folder: Path) -> None:
 
 
 def replace_content(path: Path, data: bytes, mode: int | None = None) -> None:
-    """Give a file other content; owner, group, attributes, and mode unless another is given, stay, and a link to it goes on leading there."""
+    """Give a file other content; its owner, group, attributes, and its mode unless one is given, stay. A link stays one."""
     target = path.resolve()
     try:
         with _written(target.parent, data, target.stat()) as fresh:

@@ -132,7 +132,9 @@ class _Reencryption:
         self.companies += 1
         for kind, number in company.counts.items():
             self.counts[kind] += number
-        self.unreadable += [{"company_id": identity, "credential": path} for path in company.unreadable[: MOST_NAMED - len(self.unreadable)]]
+        self.unreadable += [
+            {"company_id": identity, "credential": path} for path in company.unreadable[: MOST_NAMED - len(self.unreadable)]
+        ]
 
     def carry_out(self, database: _Database) -> None:
         """Look at all companies, and write until one is found that neither key opens: what was written is rolled back then."""

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Circuit Sage contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The stored credentials of one company under an old and a new key: which is which, and the settings with all of them under the new one. Pure.
+"""The stored credentials of one company under an old and a new key: which is which, and the settings under the new one. Pure.
 
 The settings are changed as text, value by value: it is faster than to read and write them, and all else in them stays as it is.
 """

@@ -93,9 +93,7 @@ class Rotation:
             raise IncidentError("rotation_secrets is empty; name at least one variable")
         for name in wanted:
             if name not in OWN and not given.get(name):
-                raise IncidentError(
-                    f"{name} is none of {', '.join(OWN)}, and no hook gives it a value; add it to rotation_hooks, or correct rotation_secrets"
-                )
+                raise IncidentError(f"{name} is none of {', '.join(OWN)}, and no hook gives it a value; name one in rotation_hooks")
             if name in OWN and not self.variables.get(name):
                 raise IncidentError(f"the env file {self._path} has no {name}; mend that first (service_outage), then run again")
             if given.get(name) is not None and given[name] == self.variables.get(name):
@@ -150,12 +148,14 @@ class Rotation:
             self.variables = variables_of(self._path)
 
     def _text(self, wanted: Mapping[str, str | None]) -> str:
-        """The env file with these values. A variable that was not there before was left to the compose file's default, and stays there empty."""
+        """The env file with these values. A variable that was not there is left empty, which is the compose file's default too."""
         text = read_text(self._path)
         for name, value in wanted.items():
             text = with_value(text, name, value or "")
         if any((parse(text).get(name) or "") != (value or "") for name, value in wanted.items()):
-            raise IncidentError(f"{self._path} would not give the new values back; write each of its variables as NAME=value on one line first")
+            raise IncidentError(
+                f"{self._path} would not give the new values back; write each of its variables as NAME=value on one line first"
+            )
         return text
 
     # Test
@@ -176,7 +176,7 @@ class Rotation:
         self._prove_environment()
         answers = http_probe.observe(self._options["urls"], HEALTH_SECONDS, True, self._options["settle_seconds"])
         if answers["answers"] is False:
-            told = next((probe for probe in answers["probes"] if probe["class"] != "not_found"), {})
+            told: Mapping[str, t.Any] = next((probe for probe in answers["probes"] if probe["class"] != "not_found"), {})
             said = told.get("status") or told.get("class")
             raise IncidentError(f"the backend did not answer within {self._options['settle_seconds']} s ({said})")
         user = self.variables.get(USER) or self._server.user

@@ -36,7 +36,7 @@ class Containers:
         self._project = options["project_name"]
         self.seconds: int = options["docker_timeout"]
 
-    def _found(self, service: str) -> dict[str, t.Any]:
+    def _found(self, service: str) -> t.Mapping[str, t.Any]:
         found = group_by_service(self.engine.containers(self._project), self._project).get(service)
         if not found:
             raise IncidentError(f"the project {self._project} has no container of the service {service}; start it, or correct project_name")

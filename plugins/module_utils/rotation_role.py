@@ -43,7 +43,7 @@ def question(user: str) -> str:
     """The SQL that asks for them, answered by one line of JSON."""
     wanted = ", ".join(map(literal, names(user)))
     return (
-        "SELECT coalesce(json_object_agg(r.rolname, (SELECT coalesce(json_agg(o.rolname), '[]') FROM pg_catalog.pg_auth_members m\n"
+        "SELECT coalesce(json_object_agg(r.rolname, (SELECT coalesce(json_agg(o.rolname), '[]') FROM pg_catalog.pg_auth_members m\n"  # noqa: S608
         "  JOIN pg_catalog.pg_roles o ON o.oid = m.roleid WHERE m.member = r.oid)), '{}')\n"
         f"FROM pg_catalog.pg_roles r WHERE r.rolname IN ({wanted});"
     )
@@ -72,6 +72,7 @@ def next_role(user: str, answer: str) -> Role:
 def set_statement(role: Role, verifier: str) -> str:
     """The SQL that creates the pending role, or resets it: rights and settings of the current one, and the new password."""
     lists = ", ".join(map(literal, _LISTS))
+    # Whatever the names are, they are literals.
     return f"""{_QUIET}BEGIN;
 DO $rotation$
 DECLARE
@@ -106,7 +107,7 @@ BEGIN
 END
 $rotation$;
 ALTER ROLE {identifier(role.pending)} LOGIN PASSWORD {literal(verifier)};
-COMMIT;"""
+COMMIT;"""  # noqa: S608
 
 
 def password_statement(role: str, verifier: str) -> str:
@@ -129,7 +130,7 @@ def end_statement(role: str, began_before: str | None = None) -> str:
     """The SQL that ends the sessions of a role, all or those that are older, and tells from where they came and which are left."""
     older = f" AND a.backend_start < {literal(began_before)}::timestamptz" if began_before else ""
     return (
-        "WITH ended AS (\n"
+        "WITH ended AS (\n"  # noqa: S608 - the role is a literal
         "  SELECT coalesce(host(a.client_addr), 'the local socket') AS client, pg_catalog.pg_terminate_backend(a.pid, 5000) AS gone\n"
         f"  FROM pg_catalog.pg_stat_activity a WHERE a.usename = {literal(role)} AND a.pid <> pg_catalog.pg_backend_pid()\n"
         # The server's own workers run as the role with which the data directory was made.
@@ -143,5 +144,7 @@ def ended(answer: str, role: str) -> dict[str, t.Any]:
     """What ending the sessions came to."""
     found: dict[str, t.Any] = json.loads(answer)
     if found["left"]:
-        raise IncidentError(f"{found['left']} sessions of the role {role} did not end within 5 s; look at them with postgres_info, then run again")
+        raise IncidentError(
+            f"{found['left']} sessions of the role {role} did not end within 5 s; look at them with postgres_info, then run again"
+        )
     return found

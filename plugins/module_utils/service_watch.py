@@ -80,5 +80,7 @@ def end(report: Path) -> dict[str, t.Any]:
         report.unlink()
         _end_file(report).unlink()
     except OSError as error:
-        raise IncidentError(f"{report} cannot be used ({error.strerror}); set incident_lock_dir to a folder that this user may write") from None
+        raise IncidentError(
+            f"{report} cannot be used ({error.strerror}); set incident_lock_dir to a folder that this user may write"
+        ) from None
     return found

@@ -92,4 +92,6 @@ class StoredCredentials:
                 return plain.decode()
         except UnicodeDecodeError:
             plain = None
-        raise Unreadable(f"the access token does not decrypt with {KEY_VARIABLE} of the env file; restore the key under which it was stored")
+        raise Unreadable(
+            f"the access token does not decrypt with {KEY_VARIABLE} of the env file; restore the key under which it was stored"
+        )

@@ -145,6 +145,18 @@ class MadeSystem:
             return False
         return True
 
+    def as_application(self, statement: str) -> str:
+        """The one value that a statement answers, as the application asks it."""
+        env = self.env
+        connection = psycopg2.connect(
+            host="127.0.0.1", port=self._port, user=env["POSTGRES_USER"], password=env["POSTGRES_PASSWORD"], dbname=self._books.name
+        )
+        with connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+            ((value,),) = cursor.fetchall()
+        connection.close()
+        return str(value)
+
     def stored(self) -> dict[tuple[str, ...], str]:
         """Every credential as it is stored."""
         rows = self._books.ask("SELECT id::text, (settings -> 'integrations')::text FROM companies WHERE settings ? 'integrations'")
@@ -174,7 +186,7 @@ class MadeSystem:
         assert backend["JWT_SECRET"] in self.known("JWT_SECRET")
 
     def assert_whole(self) -> None:
-        """One set of secrets everywhere: the env file's, with which the backend was made; no other role logs in; no secret is left behind."""
+        """One set of secrets everywhere: the env file's, with which the backend was made; no other role logs in; nothing is left behind."""
         env = self.env
         assert self.journal["ended"] in ("finished", "rolled back")
         assert json.loads(self._backend_file.read_text(encoding="utf-8")) == env

@@ -28,7 +28,8 @@ class StackSecrets:
         self._text = sandbox.env_file.read_text(encoding="utf-8")
         self.first = sandbox.env
         self._database = sandbox.env["POSTGRES_DB"]
-        self._verifier = sandbox.psql(f"SELECT rolpassword FROM pg_authid WHERE rolname = {literal(self.first['POSTGRES_USER'])}")
+        role = literal(self.first["POSTGRES_USER"])
+        self._verifier = sandbox.psql(f"SELECT rolpassword FROM pg_authid WHERE rolname = {role}")  # noqa: S608
         self._settings: dict[str, Any] = json.loads(sandbox.psql(_SETTINGS, self._database))
         self.plain = self.decrypted()
 
@@ -65,8 +66,8 @@ class StackSecrets:
         first = identifier(self.first["POSTGRES_USER"])
         settings = literal(json.dumps(self._settings))
         said = self._sandbox.psql(
-            f"ALTER ROLE {first} LOGIN PASSWORD {literal(self._verifier)}; DROP TABLE IF EXISTS circuit_sage_ops.credential_key;"
-            f"UPDATE companies c SET settings = s.value FROM jsonb_each({settings}) AS s WHERE s.key::uuid = c.id",  # noqa: S608
+            f"ALTER ROLE {first} LOGIN PASSWORD {literal(self._verifier)}; DROP TABLE IF EXISTS circuit_sage_ops.credential_key;"  # noqa: S608
+            f"UPDATE companies c SET settings = s.value FROM jsonb_each({settings}) AS s WHERE s.key::uuid = c.id",
             self._database,
         )
         assert not said, said
@@ -80,7 +81,16 @@ class StackSecrets:
 
 def recreate_backend(sandbox: Sandbox) -> None:
     """Make the backend anew from the env file."""
-    command = ["docker", "compose", "--project-directory", str(STACK), "--project-name", sandbox.project, "--env-file", str(sandbox.env_file)]
+    command = [
+        "docker",
+        "compose",
+        "--project-directory",
+        str(STACK),
+        "--project-name",
+        sandbox.project,
+        "--env-file",
+        str(sandbox.env_file),
+    ]
     for file in ("docker-compose.prod.yml", "docker-compose.sandbox.yml"):
         command += ["--file", str(STACK / file)]
     subprocess.run([*command, "up", "--detach", "--no-deps", "--force-recreate", "backend"], capture_output=True, timeout=60, check=True)

@@ -47,9 +47,9 @@ def test_killed_on_the_way_back_it_goes_on_back(system: MadeSystem, method: str,
 
 def test_killed_anywhere_twenty_times(system: MadeSystem) -> None:
     """At random moments, with both ways and both methods, and sometimes again while the kill before is made good."""
-    seed = random.randrange(10**6)
+    seed = random.randrange(10**6)  # noqa: S311 - no secret
     print(f"seed {seed}")
-    chance = random.Random(seed)
+    chance = random.Random(seed)  # noqa: S311 - no secret
     started = time.monotonic()
     system.rotate()
     whole = time.monotonic() - started

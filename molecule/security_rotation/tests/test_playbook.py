@@ -86,7 +86,9 @@ def _journal() -> dict[str, object]:
     return dict(json.loads(JOURNAL.read_text(encoding="utf-8")))
 
 
-def test_a_proof_that_fails_brings_the_old_secrets_back(sandbox: Sandbox, secrets_of_the_stack: StackSecrets, player: Player, tmp_path: Path) -> None:
+def test_a_proof_that_fails_brings_the_old_secrets_back(
+    sandbox: Sandbox, secrets_of_the_stack: StackSecrets, player: Player, tmp_path: Path
+) -> None:
     """A hook's proof fails: the run says why, and the service is as it was."""
     hook = tmp_path / "hook.yml"
     hook.write_text(
@@ -113,8 +115,10 @@ def test_a_proof_that_fails_brings_the_old_secrets_back(sandbox: Sandbox, secret
     secrets_of_the_stack.assert_whole()
 
 
-def test_one_secret_in_an_emergency_and_a_session_from_elsewhere(sandbox: Sandbox, secrets_of_the_stack: StackSecrets, player: Player, tmp_path: Path) -> None:
-    """With the single role: the session that came in with the leaked password is ended, JWT_SECRET is rotated before, both are published."""
+def test_one_secret_in_an_emergency_and_a_session_from_elsewhere(
+    sandbox: Sandbox, secrets_of_the_stack: StackSecrets, player: Player, tmp_path: Path
+) -> None:
+    """With the single role: a session that came in with the leaked password is ended; JWT_SECRET is rotated before; both are published."""
     publish = tmp_path / "publish.yml"
     kept = tmp_path / "kept.json"
     publish.write_text(
@@ -153,7 +157,9 @@ def test_one_secret_in_an_emergency_and_a_session_from_elsewhere(sandbox: Sandbo
     ],
     ids=lambda given: "-".join(given) if isinstance(given, dict) else "",
 )
-def test_bad_input_is_told_in_one_sentence(sandbox: Sandbox, secrets_of_the_stack: StackSecrets, player: Player, setting: dict[str, object], words: str) -> None:
+def test_bad_input_is_told_in_one_sentence(
+    sandbox: Sandbox, secrets_of_the_stack: StackSecrets, player: Player, setting: dict[str, object], words: str
+) -> None:
     before = sandbox.snapshot()
     run = player.play("-e", json.dumps(setting))
     assert run.status == 2

@@ -95,7 +95,7 @@ def test_all_pages_come_under_the_new_key(monkeypatch: pytest.MonkeyPatch) -> No
     found = reencrypt(table, Keys(OLD, NEW), "incident", check_mode=False)
     assert (found["under_old_key"], found["companies"], found["changed"]) == (7, 8, True)
     assert sorted(filter(None, table.plain(NEW))) == [str(number).encode() for number in range(7)]
-    assert all('back\\\\slash' in text for text in table.rows.values())
+    assert all("back\\\\slash" in text for text in table.rows.values())
     assert table.ran[0] == "LOCK"
     assert table.ran[-1] == "INSERT"
     again = reencrypt(table, Keys(OLD, NEW), "incident", check_mode=False)
@@ -112,7 +112,9 @@ def test_a_change_that_broke_off_is_resumed_and_plaintext_encrypted() -> None:
 def test_what_neither_key_opens_stops_it_and_is_named() -> None:
     table = Table(*(integrations(OTHER.seal(b"1"), OLD.seal(b"2")) for _company in range(5)))
     before = dict(table.rows)
-    with pytest.raises(IncidentError, match=r"5 credentials decrypt under neither key: payment.credentials.0 of company 0+1-.* and 2 more") as told:
+    with pytest.raises(
+        IncidentError, match=r"5 credentials decrypt under neither key: payment.credentials.0 of company 0+1-.* and 2 more"
+    ) as told:
         reencrypt(table, Keys(OLD, NEW), "incident", check_mode=False)
     assert table.rows == before
     assert table.plain(OTHER)[0] is not None

@@ -18,7 +18,9 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils.err
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.rotation import STEPS, Rotation
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.rotation_journal import Role
 
-TEXT = "# kept\nPOSTGRES_USER=app\nPOSTGRES_PASSWORD=old-password\nJWT_SECRET=old-jwt\nENCRYPTION_KEY=old-key\nSENDGRID_API_KEY=old-sendgrid\n"
+TEXT = (
+    "# kept\nPOSTGRES_USER=app\nPOSTGRES_PASSWORD=old-password\nJWT_SECRET=old-jwt\nENCRYPTION_KEY=old-key\nSENDGRID_API_KEY=old-sendgrid\n"
+)
 URLS = ["http://127.0.0.1:4000/health"]
 
 
@@ -241,7 +243,9 @@ def test_a_proof_that_fails_says_which(world: World) -> None:
         with pytest.raises(IncidentError, match="not proven yet"):
             world.take(step)
     world.made_with = parse(TEXT)
-    with pytest.raises(IncidentError, match="does not have ENCRYPTION_KEY, JWT_SECRET, POSTGRES_PASSWORD, POSTGRES_USER as the env file says"):
+    with pytest.raises(
+        IncidentError, match="does not have ENCRYPTION_KEY, JWT_SECRET, POSTGRES_PASSWORD, POSTGRES_USER as the env file says"
+    ):
         world.take("prove")
     world.recreate()
     world.well = False

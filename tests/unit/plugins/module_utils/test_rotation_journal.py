@@ -24,7 +24,9 @@ def env_file(tmp_path: Path) -> Path:
 
 
 def made() -> Journal:
-    return Journal("incident", journals.now(), done=["created"], variables={"JWT_SECRET": Secret("old-secret", "new-secret")}, role=Role("a", "b", "c"))
+    return Journal(
+        "incident", journals.now(), done=["created"], variables={"JWT_SECRET": Secret("old-secret", "new-secret")}, role=Role("a", "b", "c")
+    )
 
 
 def test_it_is_read_as_it_was_written(env_file: Path, tmp_path: Path) -> None:
@@ -57,7 +59,9 @@ def test_in_a_vault_no_secret_can_be_read(env_file: Path, tmp_path: Path) -> Non
         file.save(made())
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 2}', json.dumps({"format": 1, "variables": {"A": {"secret": "shown?"}}, "role": None})])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"format": 2}', json.dumps({"format": 1, "variables": {"A": {"secret": "shown?"}}, "role": None})]
+)
 def test_a_file_that_is_no_journal_is_told_and_not_shown(env_file: Path, tmp_path: Path, text: str) -> None:
     (tmp_path / "journal").write_text(text, encoding="utf-8")
     with pytest.raises(IncidentError, match="none of this collection's") as told:
