@@ -10,7 +10,6 @@ four pages are in memory.
 from __future__ import annotations
 
 import io
-import json
 import typing as t
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -83,7 +82,7 @@ class _Database:
             return list(cursor.fetchall()) if cursor.description else []
 
     def page(self, after: str) -> Page:
-        return [(identity, text, json.loads(values)) for identity, text, values in self.run(_PAGE, (after, PAGE))]
+        return [(identity, text, credential_walk.values_of(values)) for identity, text, values in self.run(_PAGE, (after, PAGE))]
 
     def write(self, rows: Rows) -> int:
         """Write the settings; how many of them are not stored as they were written."""

@@ -73,13 +73,25 @@ def _sealed(plain: bytes, keys: Keys) -> str:
     return sealed
 
 
+def values_of(array: str) -> list[str]:
+    """The texts of an array as PostgreSQL prints it. It puts one blank between them, and most have nothing in them that JSON escapes."""
+    if "\\" in array or array == "[]":
+        return list(json.loads(array))
+    return array[2:-2].split('", "')
+
+
+def _replaced(text: str, sealed: dict[str, str]) -> str:
+    """The text with the values that stand between two quotes replaced: looking for each of them takes three times as long."""
+    return '"'.join([sealed.get(part, part) for part in text.split('"')])
+
+
 def read(text: str, values: Sequence[str], keys: Keys) -> Company:
     """Look at every credential of a company: the text of `settings.integrations`, and the credentials that are in it.
 
     An encrypted value has only digits and colons, so that it stands in the text as it is.
     """
     counts = {NEW: 0, OLD: 0, PLAIN: 0, UNREADABLE: 0}
-    changed = text
+    sealed: dict[str, str] = {}
     for stored in values:
         if not is_encrypted(stored):
             counts[PLAIN] += 1
@@ -87,7 +99,7 @@ def read(text: str, values: Sequence[str], keys: Keys) -> Company:
         plain = keys.old.open(stored)
         if plain is not None:
             counts[OLD] += 1
-            changed = changed.replace(f'"{stored}"', f'"{_sealed(plain, keys)}"')
+            sealed[stored] = _sealed(plain, keys)
         else:
             counts[NEW if keys.new.open(stored) is not None else UNREADABLE] += 1
     unreadable, plaintext = [], []
@@ -98,4 +110,4 @@ def read(text: str, values: Sequence[str], keys: Keys) -> Company:
                 plaintext.append(Plaintext(path, _sealed(stored.encode(), keys)))
             elif keys.old.open(stored) is None and keys.new.open(stored) is None:
                 unreadable.append(".".join(path))
-    return Company(counts, unreadable, changed if counts[OLD] else None, plaintext if keys.plaintext == ENCRYPT else [])
+    return Company(counts, unreadable, _replaced(text, sealed) if sealed else None, plaintext if keys.plaintext == ENCRYPT else [])

@@ -10,6 +10,7 @@ import re
 import stat
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from edge_watch import EdgeWatch
@@ -82,7 +83,7 @@ def test_a_killed_run_is_ended_by_the_next(sandbox: Sandbox, secrets_of_the_stac
     secrets_of_the_stack.assert_whole()
 
 
-def _journal() -> dict[str, object]:
+def _journal() -> dict[str, Any]:
     return dict(json.loads(JOURNAL.read_text(encoding="utf-8")))
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from books import ENCRYPTION_KEY, Books
@@ -16,7 +17,7 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils.cre
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 
 NEW = "another-key"
-KEYS = {"old_key": ENCRYPTION_KEY, "new_key": NEW}
+KEYS: dict[str, Any] = {"old_key": ENCRYPTION_KEY, "new_key": NEW}
 # What is no credential, with all values of credentials taken out.
 REST = """
 SELECT md5(string_agg(regexp_replace(settings::text, '"[0-9a-f]{32}:[0-9a-f]{32}:[0-9a-f]+"', '""', 'g') || updated_at, ',' ORDER BY id))

@@ -27,7 +27,12 @@ def test_the_time_away_is_from_a_bad_look_to_the_next_good_one(wells: str, failu
 def test_a_watch_in_the_background_is_ended_and_tells(tmp_path: Path) -> None:
     report = tmp_path / "watch"
     looked = threading.Event()
-    watching = threading.Thread(target=service_watch.watch, args=(report, lambda: bool(looked.set()) or True, 10))
+
+    def look() -> bool:
+        looked.set()
+        return True
+
+    watching = threading.Thread(target=service_watch.watch, args=(report, look, 10))
     watching.start()
     assert looked.wait(5)
     found = service_watch.end(report)
