@@ -19,7 +19,7 @@ from .credential_walk import NEW, OLD, PLAIN, UNREADABLE, Company, Keys
 from .errors import IncidentError
 
 # Companies that are read and written at once.
-PAGE = 2000
+PAGE = 4000
 # How many companies with an unreadable value are named.
 MOST_NAMED = 20
 
@@ -38,12 +38,14 @@ CREATE TABLE IF NOT EXISTS circuit_sage_ops.credential_key (
 """
 # Readers go on; who wants to store a credential waits, so that none is stored under the old key behind the page that has it.
 _LOCK = "LOCK TABLE companies IN SHARE ROW EXCLUSIVE MODE"
-_FIRST = "00000000-0000-0000-0000-000000000000"
-_PAGE = """
+# It goes on seeing the rows as they were when it was opened, whatever is written behind it.
+_OPEN = """
+DECLARE circuit_sage_companies NO SCROLL CURSOR FOR
 SELECT id::text, (settings -> 'integrations')::text,
   jsonb_path_query_array(settings, '$.integrations.*.credentials.** ? (@.type() == "string" && @ != "")')::text
-FROM companies WHERE id > %s AND jsonb_typeof(settings -> 'integrations') = 'object' ORDER BY id LIMIT %s
+FROM companies WHERE jsonb_typeof(settings -> 'integrations') = 'object'
 """
+_PAGE = f"FETCH {PAGE} FROM circuit_sage_companies"
 # A page has few of the table's rows: each is found by its key, whatever the planner believes of a table that was just filled.
 _PREPARE = """
 SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;
@@ -67,7 +69,8 @@ VALUES (%s, %s, %s, %s, %s, %s)
 """
 
 Rows = list[tuple[str, str]]
-Page = list[tuple[str, str, list[str]]]
+# A company, the text of its integrations, and the array of its credentials.
+Page = list[tuple[str, str, str]]
 
 
 class _Database:
@@ -81,8 +84,8 @@ class _Database:
             cursor.execute(sql, given)
             return list(cursor.fetchall()) if cursor.description else []
 
-    def page(self, after: str) -> Page:
-        return [(identity, text, credential_walk.values_of(values)) for identity, text, values in self.run(_PAGE, (after, PAGE))]
+    def page(self) -> Page:
+        return t.cast(Page, self.run(_PAGE))
 
     def write(self, rows: Rows) -> int:
         """Write the settings; how many of them are not stored as they were written."""
@@ -106,9 +109,10 @@ class _Database:
 
 def _pages(database: _Database, worker: ThreadPoolExecutor) -> Iterator[Page]:
     """The companies, page by page; the next one is asked for while one is worked on."""
-    asked = worker.submit(database.page, _FIRST)
+    worker.submit(database.run, _OPEN).result()
+    asked = worker.submit(database.page)
     while rows := asked.result():
-        asked = worker.submit(database.page, rows[-1][0])
+        asked = worker.submit(database.page)
         yield rows
 
 
@@ -143,7 +147,7 @@ class _Reencryption:
                 changed: Rows = []
                 plaintext: list[tuple[str, Company]] = []
                 for identity, text, values in rows:
-                    company = credential_walk.read(text, values, self._keys)
+                    company = credential_walk.read(text, credential_walk.values_of(values), self._keys)
                     self._take_in(identity, company)
                     if company.text is not None:
                         changed.append((identity, company.text))

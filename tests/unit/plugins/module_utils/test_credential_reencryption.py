@@ -31,6 +31,7 @@ class Table:
         self.ran: list[str] = []
         self._page: dict[str, str] = {}
         self._answer: list[Any] = []
+        self._cursor: list[Any] = []
         self.stores_otherwise = False
         self.fails: Exception | None = None
 
@@ -56,9 +57,11 @@ class Table:
         self.ran.append(sql.split()[0])
         self._answer = []
         if "jsonb_path_query_array" in sql:
-            after, most = given
-            rows = [(one, text) for one, text in sorted(self.rows.items()) if one > after][:most]
-            self._answer = [(one, text, json.dumps([value for _path, value in credentials(text)])) for one, text in rows]
+            rows = sorted(self.rows.items())
+            self._cursor = [(one, text, json.dumps([value for _path, value in credentials(text)])) for one, text in rows]
+        elif sql.startswith("FETCH"):
+            most = int(sql.split()[1])
+            self._answer, self._cursor = self._cursor[:most], self._cursor[most:]
         elif "count(*) FILTER (WHERE is_same)" in sql:
             self.rows.update(self._page)
             self._answer = [(len(self._page) - self.stores_otherwise,)]
@@ -90,7 +93,7 @@ def integrations(*values: str) -> dict[str, Any]:
 
 
 def test_all_pages_come_under_the_new_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(credential_reencryption, "PAGE", 2)
+    monkeypatch.setattr(credential_reencryption, "_PAGE", "FETCH 2 FROM")
     table = Table(*(integrations(OLD.seal(str(number).encode())) for number in range(7)), integrations())
     found = reencrypt(table, Keys(OLD, NEW), "incident", check_mode=False)
     assert (found["under_old_key"], found["companies"], found["changed"]) == (7, 8, True)
@@ -124,7 +127,7 @@ def test_what_neither_key_opens_stops_it_and_is_named() -> None:
 def test_check_mode_counts_and_locks_nothing() -> None:
     table = Table(integrations(OLD.seal(b"1")))
     assert reencrypt(table, Keys(OLD, NEW), "incident", check_mode=True)["under_old_key"] == 1
-    assert set(table.ran) == {"SELECT"}
+    assert set(table.ran) == {"DECLARE", "FETCH"}
 
 
 def test_settings_that_are_stored_otherwise_are_refused() -> None:
