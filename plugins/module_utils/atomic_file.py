@@ -15,7 +15,7 @@ from pathlib import Path
 from .errors import IncidentError
 
 # Not the name of the env file: what a killed run leaves must not be taken for a copy of it.
-_PREFIX = ".circuit-sage-"
+_PREFIX = ".circuit-sage-new-"
 
 
 @contextmanager
@@ -90,3 +90,9 @@ def write_private(path: Path, data: bytes, owner_of: Path) -> None:
         _keep_entry(path.parent)
     except OSError as error:
         raise IncidentError(f"{path} cannot be written: {error.strerror}; run as the owner of {owner_of} or as root") from None
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what a run left that was killed while it wrote a file here. Only for who holds the lock of the stack: nobody else is writing."""
+    for leftover in folder.glob(f"{_PREFIX}*"):
+        leftover.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from . import compose, http_probe
 from . import rotation_journal as journals
-from .atomic_file import replace_content
+from .atomic_file import remove_leftovers, replace_content
 from .env_file import parse
 from .env_file_edit import with_value
 from .errors import IncidentError
@@ -221,6 +221,9 @@ class Rotation:
         names = {name: Secret(None, "") for name in journal.variables}
         closed = Journal(journal.incident, journal.began_at, journal.direction, journal.done, names, journal.role)
         closed.ended, closed.ended_at, closed.previous = how, journals.now(), previous
+        # What a killed run was writing holds secrets too.
+        for folder in {self._path.parent, self._path.resolve().parent, self._file.path.parent}:
+            remove_leftovers(folder)
         self._file.save(closed)
         self.found = closed
 

@@ -91,7 +91,7 @@ class JournalFile:
     """The journal on disk: mode 0600, replaced in one step, in a vault where there is a password for one."""
 
     def __init__(self, path: Path, vault_password_file: Path | None, owner_of: Path) -> None:
-        self._path = path
+        self.path = path
         self._password_file = vault_password_file
         # Whoever may read the env file may read the journal.
         self._owner_of = owner_of
@@ -109,18 +109,18 @@ class JournalFile:
     def load(self) -> Journal | None:
         """The journal, or none where no rotation has begun yet."""
         try:
-            text = self._path.read_text(encoding="utf-8")
+            text = self.path.read_text(encoding="utf-8")
         except FileNotFoundError:
             return None
         except (OSError, UnicodeDecodeError) as error:
-            raise IncidentError(f"the journal {self._path} cannot be read ({error}); run as its owner or as root") from None
+            raise IncidentError(f"the journal {self.path} cannot be read ({error}); run as its owner or as root") from None
         if vault_text.is_vaulted(text):
             if self._password_file is None:
-                raise IncidentError(f"the journal {self._path} is in a vault; set vault_password_file to the file with its password")
+                raise IncidentError(f"the journal {self.path} is in a vault; set vault_password_file to the file with its password")
             try:
                 text = vault_text.open_vault(text, self._password())
             except IncidentError as error:
-                raise IncidentError(f"the journal {self._path} cannot be opened: {error}") from None
+                raise IncidentError(f"the journal {self.path} cannot be opened: {error}") from None
         return self._read(text)
 
     def _read(self, text: str) -> Journal:
@@ -134,7 +134,7 @@ class JournalFile:
         except (ValueError, KeyError, TypeError, AttributeError):
             # Nothing of it is shown: it holds secrets.
             raise IncidentError(
-                f"the journal {self._path} is none of this collection's; look at it, keep a copy, and move it away when no rotation is open"
+                f"the journal {self.path} is none of this collection's; look at it, keep a copy, and move it away when no rotation is open"
             ) from None
 
     def save(self, journal: Journal) -> None:
@@ -142,7 +142,7 @@ class JournalFile:
         text = json.dumps({"format": FORMAT, **asdict(journal)}, indent=1) + "\n"
         if self._password_file is not None:
             text = vault_text.seal(text, self._password())
-        write_private(self._path, text.encode(), self._owner_of)
+        write_private(self.path, text.encode(), self._owner_of)
 
     def note(self, journal: Journal, step: str) -> None:
         """Write down that a step is done."""

@@ -143,6 +143,14 @@ def test_forward_every_secret_changes_and_the_old_role_goes(world: World) -> Non
     assert not any(secret in journal for secret in ("old-password", "old-jwt", now["POSTGRES_PASSWORD"], now["ENCRYPTION_KEY"]))
 
 
+def test_what_a_killed_run_was_writing_goes_with_the_end(world: World) -> None:
+    world.at().create(check_mode=False)
+    leftover = world.folder / ".circuit-sage-new-abcdefgh"
+    leftover.write_text("POSTGRES_PASSWORD=half", encoding="utf-8")
+    world.take("set_role", "write_file", "recreated", "prove", "published", "finish")
+    assert sorted(path.name for path in world.folder.iterdir()) == [rotation.JOURNAL_NAME, ".env.production"]
+
+
 def test_every_step_does_nothing_the_second_time(world: World) -> None:
     world.at().create(check_mode=False)
     before = world.at().journal.variables
