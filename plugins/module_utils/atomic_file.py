@@ -93,6 +93,6 @@ def write_private(path: Path, data: bytes, owner_of: Path) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what a run left that was killed while it wrote a file here. Only for who holds the lock of the stack: nobody else is writing."""
+    """Remove what a run left that was killed while it wrote here. Only for who holds the lock of the stack: nobody else is writing."""
     for leftover in folder.glob(f"{_PREFIX}*"):
         leftover.unlink(missing_ok=True)
