@@ -19,7 +19,7 @@ from .credential_walk import NEW, OLD, PLAIN, UNREADABLE, Company, Keys
 from .errors import IncidentError
 
 # Companies that are read and written at once.
-PAGE = 4000
+PAGE = 1000
 # How many companies with an unreadable value are named.
 MOST_NAMED = 20
 
