@@ -98,6 +98,8 @@ def statements(before: Layout | None, after: Layout, now: str, table: str = TABL
         before = Layout()
     for (kind, version), name in SETS.items():
         old, new = before.sets[name], after.sets[name]
+        if old is new:
+            continue
         gone = {piece: until for piece, until in old.items() if new.get(piece) != until and seconds_until(until, now) > _SLACK_SECONDS}
         added = {piece: until for piece, until in new.items() if old.get(piece) != until}
         if old and not new and kind == "trial":

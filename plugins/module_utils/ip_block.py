@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fcntl
 import json
 import typing as t
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from . import ban_table
@@ -25,7 +25,7 @@ _LATE_SECONDS = 2
 TOLD = 1000
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Place:
     """Where the bans are: the ledger's file, the table, and the file that remembers the kernel's state until the next boot."""
 
@@ -57,20 +57,19 @@ def _signature(place: Place) -> list[t.Any]:
     return [ban_table.this_boot(), ban_table.generation(), state.st_ino, state.st_mtime_ns]
 
 
-def is_intact(place: Place, layout: Layout) -> bool:
-    """Whether the kernel holds what it should. Where nobody changed any rule since it was looked at, it is not asked for all of them."""
+def is_intact(place: Place, ledger: Ledger, now: str) -> bool:
+    """Whether the kernel holds what the ledger says. Where nobody changed any rule since it was last made right, that is known at once."""
     with contextlib.suppress(OSError, ValueError):
         seen = json.loads(place.mark.read_text(encoding="ascii"))
         if seen[1] is not None and seen == _signature(place):
             return True
-    return ban_table.is_as(layout, place.table)
+    return ban_table.is_as(layout_of(ledger, now), place.table)
 
 
-def _carry_out(place: Place, ledger: Ledger, before: Layout | None, now: str) -> None:
+def _carry_out(place: Place, ledger: Ledger, before: Layout | None, after: Layout, now: str) -> None:
     """Write the ledger, then have the kernel follow it. Where the kernel refuses, the ledger is as before."""
     old = place.ledger.read_bytes() if place.ledger.exists() else None
     ledger.write(place.ledger)
-    after = layout_of(ledger, now)
     number = ban_table.generation()
     try:
         try:
@@ -98,7 +97,7 @@ def _told(ledger: Ledger, nets: Sequence[Net]) -> list[Mapping]:
     return [ledger.told(net) for net in nets[:TOLD]]
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Wanted:
     """What is to be blocked: why, on whose behalf, for how long, and from how many neighbours on as their network."""
 
@@ -128,7 +127,7 @@ def _plan(wanted: Wanted, protected: Protected, blocked: Mapping) -> _Plan:
     new: dict[Net, None] = {}
     reasons: dict[str, str] = {}
     for net, group in groups.items():
-        if covering(net, known, prefixes[net.version]) is None:
+        if net not in known and covering(net, known, prefixes[net.version]) is None:
             new[group] = None
             if net in given:
                 reasons.setdefault(str(group), given[net])
@@ -149,9 +148,9 @@ def block(
         if strict and plan.refused:
             more = f" ({len(plan.refused) - 1} more are refused)" if len(plan.refused) > 1 else ""
             raise IncidentError(f"{next(iter(plan.refused.values()))}{more}")
-        there = layout_of(ledger, now)
-        intact = is_intact(place, there)
+        intact = is_intact(place, ledger, now)
         lost = bool(blocked) and not intact
+        there = layout_of(ledger, now) if intact and plan.new else None
         result: Mapping = {
             "changed": bool(plan.new) or lost,
             "restored": lost,
@@ -169,7 +168,7 @@ def block(
             result["confirm_until"] = ledger.content["trial"]["deadline"] if trial_seconds else None
         result["blocked"] = _told(ledger, plan.new)
         if result["changed"] and not check:
-            _carry_out(place, ledger, there if intact else None, now)
+            _carry_out(place, ledger, there, layout_of(ledger, now), now)
         return result
 
 
@@ -188,9 +187,12 @@ def confirm(place: Place, run: int, check: bool) -> Mapping:
                 "look whether one of them holds you, then run again"
             )
         there = layout_of(ledger, now)
+        intact = is_intact(place, ledger, now)
         ledger.confirm()
         if not check:
-            _carry_out(place, ledger, there if is_intact(place, there) else None, now)
+            # The bans are where they are: only the way to them gets its end taken away.
+            after = dataclasses.replace(there, trial_seconds=ban_table.ENDLESS)
+            _carry_out(place, ledger, there if intact else None, after, now)
         return {"changed": True}
 
 
@@ -201,7 +203,6 @@ def unblock(place: Place, addresses: Sequence[str], incident: str | None, check:
         now = now_text()
         ledger = Ledger.read(place.ledger)
         ledger.settle(now)
-        there = layout_of(ledger, now)
         blocked = ledger.active(now) | ledger.on_trial(now)
         prefixes = sorted({net.prefix for net in blocked})
         for net in asked:
@@ -211,10 +212,10 @@ def unblock(place: Place, addresses: Sequence[str], incident: str | None, check:
         runs = {int(number) for number, run in ledger.content["runs"].items() if incident and run.get("incident") == incident}
         asked += [net for net in blocked if ledger.bans[str(net)]["run"] in runs]
         told = _told(ledger, [net for net in dict.fromkeys(asked) if net in blocked])
+        there = layout_of(ledger, now) if is_intact(place, ledger, now) else None
         lifted = ledger.lift(dict.fromkeys(asked), now)
-        intact = is_intact(place, there)
         if lifted and not check:
-            _carry_out(place, ledger, there if intact else None, now)
+            _carry_out(place, ledger, there, layout_of(ledger, now), now)
         return {"changed": bool(lifted), "unblocked": told, "unblocked_count": len(lifted), "active_count": len(blocked) - len(lifted)}
 
 
@@ -225,12 +226,12 @@ def reload(place: Place, check: bool = False) -> Mapping:
         ledger = Ledger.read(place.ledger)
         ledger.settle(now)
         blocked = ledger.active(now) | ledger.on_trial(now)
-        if is_intact(place, layout_of(ledger, now)) or not blocked:
+        if not blocked or is_intact(place, ledger, now):
             return {"changed": False, "restored": False, "active_count": len(blocked)}
         if not check:
             if ledger.trial and ledger.trial["confirmed"]:
                 ledger.end_trial()
-            _carry_out(place, ledger, None, now)
+            _carry_out(place, ledger, None, layout_of(ledger, now), now)
         return {"changed": True, "restored": True, "active_count": len(blocked)}
 
 

@@ -9,6 +9,7 @@ C library.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import socket
 import typing as t
@@ -55,6 +56,7 @@ def text_of(version: int, number: int) -> str:
     return socket.inet_ntop(family, number.to_bytes(size, "big"))
 
 
+@functools.lru_cache(maxsize=1 << 18)
 def net_of(text: str) -> Net:
     """A network from its text; raise in one sentence for what is none."""
     try:
@@ -113,12 +115,14 @@ class Protected:
 
 def gathered(nets: Sequence[Net], at_least: int, protected: Protected) -> dict[Net, Net]:
     """Each network with what is blocked for it: its neighbourhood where so many are from there and nothing protected is, else itself."""
+    if not at_least:
+        return {net: net for net in nets}
     members: dict[Net, int] = {}
     for net in nets:
         around = _around(net)
         members[around] = members.get(around, 0) + 1
     widened = {
-        around for around, count in members.items() if at_least and count >= at_least and protected.refusal(around) is None
+        around for around, count in members.items() if count >= at_least and protected.refusal(around) is None
     }
     return {net: _around(net) if _around(net) in widened else net for net in nets}
 
