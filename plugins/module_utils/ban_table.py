@@ -102,7 +102,8 @@ def statements(before: Layout | None, after: Layout, now: str, table: str = TABL
             continue
         gone = {piece: until for piece, until in old.items() if new.get(piece) != until and seconds_until(until, now) > _SLACK_SECONDS}
         added = {piece: until for piece, until in new.items() if old.get(piece) != until}
-        if old and not new and kind == "trial":
+        if kind == "trial" and (not before.trial_seconds or not after.trial_seconds):
+            # What was taken back may still be there, with no way that leads to it.
             lines.append(f"flush set inet {table} {name}")
         elif gone:
             lines.append(f"delete element inet {table} {name} {{ {', '.join(_elements(gone, version))} }}")
@@ -186,8 +187,11 @@ def _number(text: str) -> int:
 def is_as(layout: Layout, table: str = TABLE) -> bool:
     """Whether the kernel holds what it should."""
     now = held(table)
-    wanted = {name: set(pieces) for name, pieces in layout.sets.items()}
-    return now == {**wanted, "on_trial": {(0, 0)} if layout.trial_seconds else set()}
+    if now is None or bool(now["on_trial"]) != bool(layout.trial_seconds):
+        return False
+    # To what was taken back no way leads any more, so it may be there.
+    asked = [name for (kind, _version), name in SETS.items() if kind == "blocked" or layout.trial_seconds]
+    return all(now[name] == set(layout.sets[name]) for name in asked)
 
 
 def this_boot() -> str:

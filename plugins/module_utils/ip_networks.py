@@ -25,11 +25,11 @@ WIDEST = {4: 16, 6: 32}
 NEIGHBOURS = {4: 24, 6: 64}
 _MAPPED = 0xFFFF << 32
 _NEVER = (
-    *((network, "loopback") for network in ("127.0.0.0/8", "::1/128")),
-    *((network, "private") for network in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")),
-    *((network, "link-local") for network in ("169.254.0.0/16", "fe80::/10")),
-    *((network, "multicast") for network in ("224.0.0.0/4", "ff00::/8")),
-    *((network, "no address of a client") for network in ("0.0.0.0/8", "240.0.0.0/4", "::/128", "::ffff:0:0/96")),
+    *((network, "loopback addresses") for network in ("127.0.0.0/8", "::1/128")),
+    *((network, "private addresses") for network in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")),
+    *((network, "link-local addresses") for network in ("169.254.0.0/16", "fe80::/10")),
+    *((network, "multicast addresses") for network in ("224.0.0.0/4", "ff00::/8")),
+    *((network, "addresses that no client has") for network in ("0.0.0.0/8", "240.0.0.0/4", "::/128", "::ffff:0:0/96")),
 )
 
 
@@ -107,9 +107,9 @@ class Protected:
         """Why a network is not blocked, in one sentence, or None."""
         held = self.holds(net)
         if held is not None:
-            return f"{net} is not blocked, because it would take {held} with it; leave it out, or block what is around it"
+            return f"{net} is never blocked, because it has {held}; leave it out, or block what is around it"
         if net.prefix < WIDEST[net.version] and net not in self._wide:
-            return f"{net} is not blocked, because it is wider than /{WIDEST[net.version]}; name it in ip_block_wide if it is meant"
+            return f"{net} is never blocked, because it is wider than /{WIDEST[net.version]}; name it in ip_block_wide if it is meant"
         return None
 
 
