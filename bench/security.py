@@ -126,7 +126,9 @@ class Bans:
         numbers = random.Random(1)  # noqa: S311 - only has to be the same each time
         found: set[str] = set()
         while len(found) < count:
-            found.add(f"{numbers.choice((5, 45, 91, 185, 203))}.{numbers.randrange(256)}.{numbers.randrange(256)}.{numbers.randrange(1, 255)}")
+            found.add(
+                f"{numbers.choice((5, 45, 91, 185, 203))}.{numbers.randrange(256)}.{numbers.randrange(256)}.{numbers.randrange(1, 255)}"
+            )
         self._folder, self._ledger = folder, folder / "ledger.json"
         self._list, self._set = folder / "addresses", folder / "set.nft"
         self._list.write_text("\n".join(sorted(found)), encoding="ascii")
@@ -160,7 +162,9 @@ class Bans:
         inside("nft", "flush", "ruleset")
         folder = Path(tempfile.mkdtemp(dir=self._folder))
         measured(["cp", "-r", f"{FAIL2BAN}/etc/fail2ban/action.d", f"{FAIL2BAN}/etc/fail2ban/filter.d", str(folder)])
-        (folder / "fail2ban.conf").write_text("[Definition]\nloglevel = ERROR\nsyslogsocket = auto\ndbfile = None\ndbpurgeage = 1d\nallowipv6 = auto\n")
+        (folder / "fail2ban.conf").write_text(
+            "[Definition]\nloglevel = ERROR\nsyslogsocket = auto\ndbfile = None\ndbpurgeage = 1d\nallowipv6 = auto\n"
+        )
         (folder / "log").write_text("")
         (folder / "jail.conf").write_text(
             f"[nginx-http-auth]\nenabled = true\nfilter = nginx-http-auth\nbackend = polling\nlogpath = {folder}/log\n"
@@ -171,7 +175,11 @@ class Bans:
         words = ["ip", "netns", "exec", NAMESPACE, "/usr/bin/python3", f"{FAIL2BAN}/usr/bin/fail2ban-server", *where, "-f", "start"]
         with subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
             try:
-                wait_for(lambda: not subprocess.run([*client, "ping"], env=environment, capture_output=True, check=False).returncode, 30, "fail2ban did not start")
+                wait_for(
+                    lambda: not subprocess.run([*client, "ping"], env=environment, capture_output=True, check=False).returncode,
+                    30,
+                    "fail2ban did not start",
+                )
                 addresses = [f"203.0.{number // 250}.{1 + number % 250}" for number in range(count)]
                 began = time.monotonic()
                 measured([*client, "set", "nginx-http-auth", "banip", *addresses], environment=environment)
@@ -222,7 +230,10 @@ def measure(options: argparse.Namespace, folder: Path) -> tuple[list[Row], list[
                     keep(part, ran)
             else:
                 keep(name, scaled(bans.fail2ban(environment, options.bans), options.addresses / options.bans))
-    bare, regex_row = Row("bare read and split", runs["bare"]), Row(f"fail2ban-regex, of {options.sample} lines scaled", runs["fail2ban-regex"])
+    bare, regex_row = (
+        Row("bare read and split", runs["bare"]),
+        Row(f"fail2ban-regex, of {options.sample} lines scaled", runs["fail2ban-regex"]),
+    )
     nft, banned = Row("nft -f", runs["nft"]), Row(f"fail2ban, of {options.bans} bans scaled", runs["fail2ban"])
 
     def fraction(base: Row, name: str, part: int) -> Bar:

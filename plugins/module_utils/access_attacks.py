@@ -83,8 +83,8 @@ def _attack(tally: Tally, number: int, rule: Rule, people: dict[str, Seen]) -> M
     networks = _networks(seen, number)
     accounts: dict[bytes, int] = {}
     for one in seen:
-        for name in one.accounts:
-            accounts[name] = accounts.get(name, 0) + 1
+        for account in one.accounts:
+            accounts[account] = accounts.get(account, 0) + 1
     return {
         "id": rule.id,
         "title": rule.title,

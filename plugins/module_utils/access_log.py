@@ -29,7 +29,8 @@ MAX_TEXT = 120
 MAX_DETAILED = 400
 _QUOTE = ord('"')
 _ERROR_LINE = re.compile(
-    rb'(?P<stamp>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[\w+\] \d+#\d+: (?:\*\d+ )?(?P<text>.{0,4000}?), client: (?P<address>[0-9a-fA-F.:]{2,45})\b'
+    rb"(?P<stamp>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[\w+\] \d+#\d+: (?:\*\d+ )?"
+    rb"(?P<text>.{0,4000}?), client: (?P<address>[0-9a-fA-F.:]{2,45})\b"
 )
 _REQUEST = re.compile(rb'request: "(?P<method>[A-Z]{1,20}) (?P<path>[^ "]{0,2000})')
 _USER = re.compile(rb'^user "(?P<user>[^"]{1,200})"')
@@ -78,7 +79,7 @@ def text_of(raw: bytes) -> str:
 
 
 def path_of(request: bytes) -> bytes:
-    """The path of `"GET /path HTTP/1.1` without what follows the question mark, where secrets may stand; of what is no request, its beginning."""
+    """The path of `"GET /path HTTP/1.1`, without what follows the question mark: secrets may stand there. Else the beginning."""
     parts = request.split(b" ")
     return (parts[1] if len(parts) == 3 else request[1:]).partition(b"?")[0][:MAX_TEXT]
 
@@ -99,7 +100,7 @@ def moment_of(stamp: bytes, zone: bytes, days: dict[bytes, float]) -> float:
 
 
 def with_spaces(line: bytes) -> tuple[bytes, bytes, bytes, bytes, bytes, bytes]:
-    """The fields of a line whose user's name has spaces; ValueError for what is no line of the format. nginx writes no quote into a name."""
+    """The fields of a line whose user's name has spaces; ValueError for no line of the format. nginx writes no quote into a name."""
     before, request, rest = line.split(b'"', 2)
     raw, _dash, user = before.split(b" ", 2)
     user, stamp, zone, nothing = user.rsplit(b" ", 3)

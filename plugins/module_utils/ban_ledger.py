@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The ledger of bans: who, why, for which incident, until when. What nftables has is made from it, at boot too. Pure, but for the file.
 
-A ban runs out. Who comes again is blocked for twice as long each time. Those of a run that has not confirmed yet that it can still reach the
-host are on trial, and count only until their deadline.
+A ban runs out. Who comes again is blocked for twice as long each time. Those of a run that has not confirmed yet that it can still reach
+the host are on trial, and count only until their deadline.
 """
 
 from __future__ import annotations
@@ -58,7 +58,9 @@ class Ledger:
         except FileNotFoundError:
             return cls()
         except (OSError, ValueError) as error:
-            raise IncidentError(f"the ledger {path} cannot be read ({error}); put a copy of it back, or move it away to begin anew") from None
+            raise IncidentError(
+                f"the ledger {path} cannot be read ({error}); put a copy of it back, or move it away to begin anew"
+            ) from None
         if not isinstance(content, dict) or content.get("format") != _FORMAT:
             raise IncidentError(f"{path} is no ledger of this version; move it away to begin anew")
         return cls(content)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Circuit Sage contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The program that a host runs at boot and after a flush: make the kernel hold what the ledger says. It needs nothing but Python and nft."""
+"""What a host runs at boot and after a flush: make the kernel hold what the ledger says. Needs nothing but Python and nft."""
 
 from __future__ import annotations
 

@@ -6,8 +6,8 @@
 Packets are dropped before the connection tracking and so before Docker's DNAT: what is published by a container is reached by no blocked
 address, nor are connections that were open already. No other table is read or touched.
 
-There are two pairs of sets. `blocked` is what is confirmed, `trial` what a run put in that has to prove first that it still reaches the host.
-A verdict with a timeout of the kernel's leads to the second pair: when nobody confirms, it goes, whatever became of the run.
+There are two pairs of sets. `blocked` is what is confirmed, `trial` what a run put in that has to prove first that it still reaches the
+host. A verdict with a timeout of the kernel's leads to the second pair: when nobody confirms, it goes, whatever became of the run.
 """
 
 from __future__ import annotations
@@ -123,9 +123,7 @@ def _nft(arguments: list[str], given: str | None = None) -> subprocess.Completed
     if program is None:
         raise IncidentError("nft is not installed on this host; install the package nftables")
     try:
-        return subprocess.run(
-            [program, *arguments], input=given, capture_output=True, text=True, timeout=NFT_SECONDS, check=False
-        )
+        return subprocess.run([program, *arguments], input=given, capture_output=True, text=True, timeout=NFT_SECONDS, check=False)
     except subprocess.TimeoutExpired:
         raise IncidentError(f"nft did not end within {NFT_SECONDS} s; look at the load of the host and run again") from None
 
@@ -164,7 +162,9 @@ def held(table: str = TABLE) -> dict[str, set[tuple[int, int]]] | None:
     ways = [entry["map"].get("elem", []) for entry in entries if "map" in entry]
     if set(found) != set(SETS.values()) or rules != len(SETS) + 1 or len(ways) != 1:
         return None
-    return {"on_trial": {(0, 0)} if ways[0] else set()} | {name: {_range(element) for element in elements} for name, elements in found.items()}
+    return {"on_trial": {(0, 0)} if ways[0] else set()} | {
+        name: {_range(element) for element in elements} for name, elements in found.items()
+    }
 
 
 def _range(element: t.Any) -> tuple[int, int]:

@@ -66,9 +66,7 @@ def seen(found: Mapping[str, t.Any], planned: Mapping[str, t.Any]) -> str:
     return text + already + ("; bans were lost from the kernel" if planned["restored"] else "")
 
 
-def judgement(
-    found: Mapping[str, t.Any], planned: Mapping[str, t.Any], done: Mapping[str, t.Any] | None, act: bool
-) -> Story:
+def judgement(found: Mapping[str, t.Any], planned: Mapping[str, t.Any], done: Mapping[str, t.Any] | None, act: bool) -> Story:
     """How the run ended: outcome, last message, and what an outsider would have noticed."""
     impact = [f"{attack['title']}: {attack['counted']} requests" for attack in found.get("attacks", [])]
     refused = planned["refused"]

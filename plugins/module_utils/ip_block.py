@@ -117,7 +117,7 @@ class _Plan(t.NamedTuple):
     refused: dict[Net, str]
 
 
-def _plan(wanted: Wanted, protected: Protected, blocked: Mapping) -> _Plan:
+def _plan(wanted: Wanted, protected: Protected, blocked: dict[Net, str]) -> _Plan:
     nets = list(dict.fromkeys(net_of(text) for text in wanted.addresses))
     refused = {net: why for net in nets if (why := protected.refusal(net)) is not None}
     groups = gathered([net for net in nets if net not in refused], wanted.gather_at, protected)

@@ -121,9 +121,7 @@ def gathered(nets: Sequence[Net], at_least: int, protected: Protected) -> dict[N
     for net in nets:
         around = _around(net)
         members[around] = members.get(around, 0) + 1
-    widened = {
-        around for around, count in members.items() if count >= at_least and protected.refusal(around) is None
-    }
+    widened = {around for around, count in members.items() if count >= at_least and protected.refusal(around) is None}
     return {net: _around(net) if _around(net) in widened else net for net in nets}
 
 

@@ -13,8 +13,8 @@ version_added: 0.1.0
 description:
   - Reads the logs once, from the oldest that was rotated away to the one that nginx writes, compressed ones too, and judges them by rules.
   - A rule is data - which lines count, and how many of them within how many seconds, by address, by network or by everyone, are an attack.
-  - A line that cannot be read, or is longer than nginx writes one, is counted and left. The memory is bounded, however long the logs are; where
-    there are more addresses than fit, those that counted least are forgotten, which C(forgotten) says.
+  - A line that cannot be read, or is longer than nginx writes one, is counted and left. The memory is bounded, however long the logs are;
+    where there are more addresses than fit, those that counted least are forgotten, which C(forgotten) says.
   - What follows the question mark of a request is never kept, since secrets may stand there.
   - Changes nothing but O(state_file), and that not in check mode.
 author: Circuit Sage contributors (@circuit-sage)
@@ -83,7 +83,7 @@ options:
         description: How many lines of its own make an address one of the attackers, where O(rules[].per) is not V(address).
         type: int
       failure_share:
-        description: Which share of what an address asked for there has to have failed, 0 to 1. An office behind one address signs in as well.
+        description: Which share of what an address asked for there has to have failed, 0 to 1. An office behind one address signs in.
         type: float
   since:
     description: Seconds since 1970. Lines before are left out.
@@ -131,8 +131,8 @@ attacks:
     success_after_failures: {description: Those that got in after they had failed., type: list, elements: str}
     attackers:
       description:
-        - The first twenty of them, each with C(address), C(network), C(requests), C(counted), C(most_in_window), C(first), C(last), C(paths),
-          C(user_agents), C(accounts), C(success_after_failures).
+        - The first twenty of them, each with C(address), C(network), C(requests), C(counted), C(most_in_window), C(first), C(last),
+          C(paths), C(user_agents), C(accounts), C(success_after_failures).
       type: list
       elements: dict
     spared: {description: "Addresses that came as often and are no attackers, and C(why).", type: list, elements: dict}

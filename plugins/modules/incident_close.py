@@ -36,8 +36,8 @@ options:
     type: str
   judgement:
     description:
-      - How the incident ended, where a role judges that by itself instead of by observations, as C(outcome), C(text) and C(impact), a list of
-        sentences. A failure goes before it.
+      - How the incident ended, where a role judges that by itself instead of by observations, as C(outcome), C(text) and C(impact), a list
+        of sentences. A failure goes before it.
     type: dict
 """
 

@@ -40,8 +40,8 @@ options:
     default: []
   findings:
     description:
-      - Findings of a role that does not look for the causes of all roles, each with C(id), C(title), C(layer), C(evidence), C(remedy), C(risk),
-        C(decision), C(reason) and C(why_not_restart).
+      - Findings of a role that does not look for the causes of all roles, each with C(id), C(title), C(layer), C(evidence), C(remedy),
+        C(risk), C(decision), C(reason) and C(why_not_restart).
     type: list
     elements: dict
     default: []

@@ -11,13 +11,13 @@ module: ip_block
 short_description: Block addresses so that neither nginx nor a port that Docker publishes is reached
 version_added: 0.1.0
 description:
-  - Keeps one nftables table of its own, with sets of IPv4 and IPv6 addresses and networks, that drops packets before connection tracking and so
-    before Docker's DNAT. Connections that are open already end too. No other table is read or touched.
+  - Keeps one nftables table of its own, with sets of IPv4 and IPv6 addresses and networks, that drops packets before connection tracking
+    and so before Docker's DNAT. Connections that are open already end too. No other table is read or touched.
   - Any number of addresses is one transaction, which the kernel takes as a whole or not at all.
   - A ledger on disk says who is blocked, why, for which incident and until when. What the kernel holds is made from it.
   - Each ban runs out. Who is blocked again gets twice as long as the last time, 30 days at most. Who is blocked already stays as he is.
-  - Never blocked are loopback, private, link-local and multicast addresses, those of the host, Docker's networks, the addresses that the run
-    comes from, and those of O(allow). Nor are networks wider than /16 (/32 of IPv6) that O(wide) does not name.
+  - Never blocked are loopback, private, link-local and multicast addresses, those of the host, Docker's networks, the addresses that the
+    run comes from, and those of O(allow). Nor are networks wider than /16 (/32 of IPv6) that O(wide) does not name.
 author: Circuit Sage contributors (@circuit-sage)
 attributes:
   check_mode:
@@ -30,8 +30,8 @@ options:
   state:
     description:
       - V(present) blocks, V(absent) lifts bans.
-      - V(confirmed) says that the host can still be reached, which a run does in a new connection after V(present). Until then its bans are on
-        trial and end with O(confirm_seconds) by the kernel's own timer, whatever became of the run.
+      - V(confirmed) says that the host can still be reached, which a run does in a new connection after V(present). Until then its bans are
+        on trial and end with O(confirm_seconds) by the kernel's own timer, whatever became of the run.
       - V(reloaded) makes the kernel hold what the ledger says, as after a boot or after somebody flushed the rules.
     type: str
     choices: [present, absent, confirmed, reloaded]
@@ -68,11 +68,11 @@ options:
     default: []
   gather_at:
     description:
-      - So many addresses of one /24, or /64 of IPv6, are blocked as that network, unless it holds one that is never blocked. V(0) for never.
+      - So many addresses of one /24, or /64 of IPv6, are blocked as that network, unless it holds one that is never blocked. V(0): never.
     type: int
     default: 0
   strict:
-    description: Whether one address that is never blocked refuses the whole list. Otherwise the others are blocked, and C(refused) tells it.
+    description: Whether one address that is never blocked refuses the whole list. Else the others are blocked, and C(refused) tells it.
     type: bool
     default: true
   run:

@@ -77,9 +77,7 @@ class Connection:
     """An open connection, over which one request after the other goes."""
 
     def __init__(self, address: str, port: int, source: str = "") -> None:
-        self._http = http.client.HTTPConnection(
-            address, port, timeout=ANSWER_SECONDS, source_address=(source, 0) if source else None
-        )
+        self._http = http.client.HTTPConnection(address, port, timeout=ANSWER_SECONDS, source_address=(source, 0) if source else None)
         self._http.connect()
 
     def asks(self, path: str = "/", method: str = "GET") -> int:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,10 +18,13 @@ sys.path.insert(0, str(HERE.parent))
 sys.path.insert(0, str(HERE.parents[2] / "harness"))
 sys.path.insert(0, str(HERE.parents[3] / ".ansible" / "collections"))
 
-from clients import DOCKER_PORT, Client, client, command, local_service, published_nginx
-from sandbox import eventually
+# Else a failed assertion in one of these would not say what it compared.
+pytest.register_assert_rewrite("clients", "playbook", "sandbox")
 
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.ip_block import Place
+from clients import DOCKER_PORT, Client, client, command, local_service, published_nginx  # noqa: E402
+from sandbox import eventually  # noqa: E402
+
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.ip_block import Place  # noqa: E402
 
 TABLE = "circuit_sage_block_test"
 MORE = [f"203.0.113.{number}" for number in range(100, 125)]
@@ -46,7 +50,7 @@ def access_log(tmp_path_factory: pytest.TempPathFactory, attacker: Client, innoc
     with local_service(), published_nginx(tmp_path_factory.mktemp("edge")) as log:
         for one in (attacker, innocent):
             for version in (4, 6):
-                eventually(lambda one=one, version=version: one.reaches(version, DOCKER_PORT), 10, f"IPv{version} of {one.namespace}")
+                eventually(functools.partial(one.reaches, version, DOCKER_PORT), 10, f"IPv{version} of {one.namespace}")
         yield log
 
 

@@ -59,7 +59,11 @@ def test_an_office_behind_one_address_is_spared() -> None:
     told = found([BRUTE], [line("203.0.113.9", second) for second in range(6)] + signed_in)
     assert (told["attacks"], told["reasons"]) == ([], {})
     assert told["spared"] == [
-        {"address": "203.0.113.9", "rule": "brute_force", "why": "20 of its requests there went well, as those of an office behind one address do"}
+        {
+            "address": "203.0.113.9",
+            "rule": "brute_force",
+            "why": "20 of its requests there went well, as those of an office behind one address do",
+        }
     ]
 
 
@@ -141,7 +145,9 @@ def test_lines_before_the_time_are_left_out() -> None:
 
 
 def test_the_error_log_has_its_own_words() -> None:
-    words = '2026/11/23 07:56:0{} [error] 57#57: *{} user "admin": password mismatch, client: 203.0.113.9, server: _, request: "GET /a?b=c HTTP/1.1"'
+    words = (
+        '2026/11/23 07:56:0{} [error] 57#57: *{} user "admin": password mismatch, client: 203.0.113.9, server: _, request: "GET /a?b=c H"'
+    )
     lines = [words.format(number, number).encode() for number in range(3)]
     lines += [b"2026/11/23 07:56:07 [notice] 1#1: start worker processes", b"nonsense, client: x", lines[0].replace(b"11/23", b"99/99")]
     lines.append(lines[0].replace(b"client: 203.0.113.9", b"client: ::::"))
@@ -189,7 +195,9 @@ def test_two_rules_of_one_name_are_refused() -> None:
         rules_of([BRUTE, BRUTE])
 
 
-ANYTHING = st.lists(st.one_of(st.binary(max_size=200), st.sampled_from([line("203.0.113.9", 1), line("2001:db8::9", 2, status=200)])), max_size=30)
+ANYTHING = st.lists(
+    st.one_of(st.binary(max_size=200), st.sampled_from([line("203.0.113.9", 1), line("2001:db8::9", 2, status=200)])), max_size=30
+)
 
 
 @given(ANYTHING)

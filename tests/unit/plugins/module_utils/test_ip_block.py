@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Circuit Sage contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Blocking, confirming, lifting, reloading: what the ledger says and what the kernel is told. The kernel itself is in molecule/block_ips."""
+"""Blocking, confirming, lifting, reloading: what the ledger says and what the kernel is told. molecule/block_ips has the kernel itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils import ban_ledger, ban_reload, ban_table, block_story, ip_block, protected_networks
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import (
+    ban_ledger,
+    ban_reload,
+    ban_table,
+    block_story,
+    ip_block,
+    protected_networks,
+)
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.ban_ledger import Ledger
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.ban_table import Layout, layout_of, statements
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.docker_engine import DockerEngine
@@ -82,7 +89,7 @@ def block(place: Place, *addresses: str, trial: int = 0, **options: t.Any) -> di
 
 
 def bans(place: Place) -> dict[str, t.Any]:
-    return json.loads(place.ledger.read_text(encoding="utf-8"))["bans"]
+    return dict(json.loads(place.ledger.read_text(encoding="utf-8"))["bans"])
 
 
 def hours_of(ban: dict[str, t.Any]) -> float:
@@ -93,7 +100,13 @@ def test_the_first_ban_makes_the_table(kernel: Kernel, place: Place) -> None:
     done = block(place, "203.0.113.9", "2001:db8::/64", reasons={"203.0.113.9": "scanner"})
     assert (done["changed"], done["blocked_count"], done["active_count"], done["restored"]) == (True, 2, 2, False)
     assert done["blocked"][0] | {"until": "", "since": ""} == {
-        **{"address": "203.0.113.9", "until": "", "since": "", "times": 1, "why": "scanner", "by": "anna", "incident": "incident-1"}
+        "address": "203.0.113.9",
+        "until": "",
+        "since": "",
+        "times": 1,
+        "why": "scanner",
+        "by": "anna",
+        "incident": "incident-1",
     }
     assert done["blocked"][1]["why"] == "named"
     text = kernel.transactions[0]
@@ -154,7 +167,10 @@ def test_what_is_on_trial_waits_for_its_confirmation(kernel: Kernel, place: Plac
     assert done["confirm_until"] and "ipv4 timeout 60s : jump trial" in kernel.transactions[0]
     assert ip_block.confirm(place, done["run"], True) == {"changed": True}
     assert ip_block.confirm(place, done["run"], False) == {"changed": True}
-    assert kernel.transactions[1].splitlines() == ["flush map inet bans on_trial", "add element inet bans on_trial { ipv4 : jump trial, ipv6 : jump trial }"]
+    assert kernel.transactions[1].splitlines() == [
+        "flush map inet bans on_trial",
+        "add element inet bans on_trial { ipv4 : jump trial, ipv6 : jump trial }",
+    ]
     assert ip_block.confirm(place, done["run"], False) == {"changed": False}
     # The next run takes them over into the other sets.
     block(place, "203.0.113.10", trial=60)
@@ -361,7 +377,7 @@ def test_dockers_networks_are_never_blocked(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_whoever_the_run_comes_from_is_never_blocked() -> None:
     """Also where sudo has taken the variable away: the ancestors have it."""
-    code = "from ansible_collections.circuit_sage.incident_response.plugins.module_utils import protected_networks as p; print(list(p.responders('203.0.113.8%eth0')))"
+    code = f"from {protected_networks.__name__} import responders; print(list(responders('203.0.113.8%eth0')))"
     words = ["env", "-u", "SSH_CONNECTION", sys.executable, "-c", code]
     environment = os.environ | {"SSH_CONNECTION": "2001:db8::8 50022 2001:db8::1 22", "PYTHONPATH": str(COLLECTIONS)}
     # A shell that stays, as sshd's does.
@@ -381,10 +397,26 @@ def test_all_that_is_protected_together(monkeypatch: pytest.MonkeyPatch) -> None
 
 PLANNED = {"refused": [], "blocked_count": 2, "already_count": 0, "restored": False}
 ATTACK = {
-    **{"id": "scanner", "title": "Scanner", "addresses": ["203.0.113.9", "10.0.0.1"], "counted": 9, "first": "a", "last": "b"},
-    **{"networks": [{"network": "203.0.113.0/24", "addresses": 1}], "success_after_failures": [], "attackers": [{"paths": ["/x"]}]},
+    "id": "scanner",
+    "title": "Scanner",
+    "addresses": ["203.0.113.9", "10.0.0.1"],
+    "counted": 9,
+    "first": "a",
+    "last": "b",
+    "networks": [{"network": "203.0.113.0/24", "addresses": 1}],
+    "success_after_failures": [],
+    "attackers": [{"paths": ["/x"]}],
 }
-FOUND = {**{"attacks": [ATTACK], "files": ["a"], "lines": 10, "clients": 3, "reasons": {"x": "scanner"}, "malformed": 1, "too_long": 1}, "spared": [1]}
+FOUND = {
+    "attacks": [ATTACK],
+    "files": ["a"],
+    "lines": 10,
+    "clients": 3,
+    "reasons": {"x": "scanner"},
+    "malformed": 1,
+    "too_long": 1,
+    "spared": [1],
+}
 
 
 def test_an_attack_is_a_finding() -> None:
@@ -411,7 +443,11 @@ def test_how_a_run_ends() -> None:
     end = block_story.judgement(FOUND, PLANNED | {"refused": refused}, done | {"restored": True}, True)
     assert end["outcome"] == "escalated" and "left alone: a is private; 1 more. A person is needed" in end["text"]
     nothing = PLANNED | {"blocked_count": 0}
-    assert block_story.judgement({}, nothing, {}, True) == {"outcome": "healthy", "text": "nobody attacks, nothing was changed", "impact": []}
+    assert block_story.judgement({}, nothing, {}, True) == {
+        "outcome": "healthy",
+        "text": "nobody attacks, nothing was changed",
+        "impact": [],
+    }
     assert block_story.judgement({}, nothing | {"already_count": 3}, {}, False)["text"].startswith("all of them are blocked already")
     lost = block_story.judgement({}, nothing | {"restored": True}, None, False)
     assert lost["text"].endswith("bans that were lost would be put back; nothing was changed")

@@ -6,13 +6,22 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.ip_networks import BITS, Net, Protected, covering, disjoint, gathered, net_of
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.ip_networks import (
+    BITS,
+    Net,
+    Protected,
+    covering,
+    disjoint,
+    gathered,
+    net_of,
+)
 
 
 def nets(version: int = 4, longest: int = 8) -> st.SearchStrategy[Net]:
@@ -37,7 +46,9 @@ def test_another_way_to_write_the_same(text: str, same: str) -> None:
     assert str(net_of(text)) == same
 
 
-@pytest.mark.parametrize("text", ["", "203.0.113", "203.0.113.300", "2001::db8::1", "example.com", "203.0.113.0/33", "203.0.113.9; drop", "1.2.3.4 "])
+@pytest.mark.parametrize(
+    "text", ["", "203.0.113", "203.0.113.300", "2001::db8::1", "example.com", "203.0.113.0/33", "203.0.113.9; drop", "1.2.3.4 "]
+)
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(IncidentError, match="is no address and no network"):
         net_of(text)
@@ -113,7 +124,7 @@ def test_ranges_do_not_overlap_and_each_address_has_its_latest_time(until: dict[
     pieces = disjoint(until)[4]
     ordered = sorted(pieces)
     assert all(first <= last for first, last in ordered)
-    assert all(one[1] < other[0] for one, other in zip(ordered, ordered[1:], strict=False))
+    assert all(one[1] < other[0] for one, other in itertools.pairwise(ordered))
     address = int(ipaddress.ip_address("203.0.112.0")) + offset
     times = [time for net, time in until.items() if net.first <= address <= net.last]
     held = [time for (first, last), time in pieces.items() if first <= address <= last]

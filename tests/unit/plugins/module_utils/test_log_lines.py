@@ -90,7 +90,7 @@ def test_a_rotated_log_may_end_without_a_line_end(log: Path) -> None:
 def test_a_line_of_megabytes_is_counted_and_not_kept(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_lines, "PIECE", 100)
     monkeypatch.setattr(log_lines, "LONGEST_LINE", 50)
-    log.write_bytes(b"one\n" + b"x" * 1000 + b"\ntwo\n" + b"y" * 60 + b"\nthree\n")
+    log.write_bytes(b"one\n" + b"x" * 1000 + b"\ntwo\n" + b"y" * 200 + b"\nthree\n")
     found, _mark, lines = read(log)
     assert (found, lines.longer) == ([b"one", b"two", b"three"], 2)
 
