@@ -54,13 +54,11 @@ class Window:
 class Seen:
     """What is kept of one address."""
 
-    __slots__ = (
-        *("accounts", "after", "agents", "due", "first", "hits", "last", "name", "passed", "paths", "requests", "steps", "windows"),
-    )
+    __slots__ = (*("accounts", "after", "agents", "first", "hits", "last", "name", "passed", "paths", "requests", "steps", "windows"),)
 
-    def __init__(self, name: str, now: float, rules: int, stride: int) -> None:
+    def __init__(self, name: str, now: float, rules: int) -> None:
         self.name, self.first, self.last = name, now, now
-        self.requests, self.due = 0, stride
+        self.requests = 0
         # When every so many requests were reached.
         self.steps: list[float] = []
         self.hits = [0] * rules
@@ -145,7 +143,7 @@ class Tally:
     def feed(self, lines: Sequence[bytes]) -> None:
         """Take in lines of an access log in the combined format."""
         self.lines += len(lines)
-        table, kinds, since, days = self.table, self._kinds, self.since, self._days
+        table, kinds, since, days, stride = self.table, self._kinds, self.since, self._days, self._stride
         last_stamp, now = b"", -1.0
         for line in lines:
             try:
@@ -174,7 +172,7 @@ class Tally:
                 _more(one.paths, path_of(request), MAX_PATHS)
             one.requests = count = one.requests + 1
             one.last = now
-            if count == one.due:
+            if not count % stride:
                 self._step(one, now)
             if kind is not None:
                 self._take(one, kind, user, rest, now)
@@ -188,7 +186,6 @@ class Tally:
 
     def _step(self, one: Seen, now: float) -> None:
         """Some more requests of an address: whether they came fast enough for a flood."""
-        one.due += self._stride
         one.steps.append(now)
         for number in self._floods:
             rule = self.rules[number]
@@ -292,7 +289,7 @@ class Tally:
             self._make_room()
         if self.first is None:
             self.first = now
-        one = self.table[raw] = Seen(name, now, len(self.rules), self._stride)
+        one = self.table[raw] = Seen(name, now, len(self.rules))
         return one
 
     def _make_room(self) -> None:
