@@ -131,7 +131,7 @@ class Tally:
         self.table: dict[bytes, Seen] = {}
         self._kinds: dict[tuple[bytes, bytes], Kind] = {}
         # The rules for which every request of an address counts.
-        self._floods = [number for number, rule in enumerate(self.rules) if not rule.is_narrow and rule.message is None]
+        self._floods = [number for number, rule in enumerate(self.rules) if not rule.is_narrow and rule.words is None]
         counts = [self.rules[number].count for number in self._floods]
         self._stride = max(1, min(counts, default=_STEPS) // _STEPS)
         self._steps_kept = max(counts, default=0) // self._stride + 1
@@ -239,7 +239,7 @@ class Tally:
             request = _REQUEST.search(line)
             method, path = (text_of(request["method"]), request["path"].partition(b"?")[0][:MAX_TEXT]) if request else ("", b"")
             for number, rule in enumerate(self.rules):
-                if rule.message is not None and rule.message.search(words) and rule.asks(method, text_of(path)):
+                if rule.words is not None and rule.words.search(words) and rule.asks(method, text_of(path)):
                     self._count(one, number, now)
                     _more(one.paths, path, MAX_PATHS)
                     user = _USER.match(found["text"])

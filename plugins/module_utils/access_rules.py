@@ -24,7 +24,7 @@ RULE_OPTIONS: dict[str, dict[str, t.Any]] = {
     "method": {"type": "str"},
     "path": {"type": "str"},
     "statuses": {"type": "list", "elements": "int"},
-    "message": {"type": "str"},
+    "words": {"type": "str"},
     "addresses": {"type": "int"},
     "paths": {"type": "int"},
     "each": {"type": "int"},
@@ -45,7 +45,7 @@ class Rule:
     method: str = ""
     path: re.Pattern[str] | None = None
     statuses: frozenset[int] = frozenset()
-    message: re.Pattern[str] | None = None
+    words: re.Pattern[str] | None = None
     # How many different addresses, and paths, have to be among them.
     addresses: int = 1
     paths: int = 1
@@ -65,7 +65,7 @@ class Rule:
 
     def verdict(self, method: str, path: str, status: int) -> bool | None:
         """Whether a request of the rule's counts (true), or went well (false); None for one that it is not about."""
-        if self.message is not None or not self.asks(method, path):
+        if self.words is not None or not self.asks(method, path):
             return None
         if not self.statuses or status in self.statuses:
             return True
@@ -94,7 +94,7 @@ def rule_of(given: dict[str, t.Any]) -> Rule:
         **{
             **values,
             "path": _pattern(values.get("path"), name, "path"),
-            "message": _pattern(values.get("message"), name, "message"),
+            "words": _pattern(values.get("words"), name, "words"),
             "statuses": frozenset(int(status) for status in values.get("statuses", [])),
         }
     )

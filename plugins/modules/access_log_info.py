@@ -70,7 +70,7 @@ options:
         description: Only those that got one of these answers. Those with an answer below 400 instead went well.
         type: list
         elements: int
-      message:
+      words:
         description: Lines of the error log whose words match this regular expression, instead of lines of the access log.
         type: str
       addresses:

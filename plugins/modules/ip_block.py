@@ -68,7 +68,8 @@ options:
     default: []
   gather_at:
     description:
-      - So many addresses of one /24, or /64 of IPv6, are blocked as that network, unless it holds one that is never blocked. V(0) means never.
+      - So many addresses of one /24, or /64 of IPv6, are blocked as that network, unless it holds one that is never blocked.
+      - V(0) means that none are.
     type: int
     default: 0
   strict:

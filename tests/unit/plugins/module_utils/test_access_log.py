@@ -25,7 +25,7 @@ STUFFING = {"id": "stuffing", "title": "c", "count": 12, "seconds": 60, "per": "
 NETWORK = {"id": "network", "title": "n", "count": 6, "seconds": 60, "per": "network", "addresses": 2, **SIGN_IN}
 SCANNER = {"id": "scanner", "title": "s", "count": 5, "seconds": 60, "statuses": [404], "paths": 4}
 FLOOD = {"id": "flood", "title": "f", "count": 100, "seconds": 10}
-REFUSED = {"id": "refused", "title": "r", "count": 2, "seconds": 60, "message": "password mismatch|was not found"}
+REFUSED = {"id": "refused", "title": "r", "count": 2, "seconds": 60, "words": "password mismatch|was not found"}
 
 
 def line(address: str, second: float, request: str = "POST /api/auth/login HTTP/1.1", status: int = 401, user: str = "-") -> bytes:

@@ -126,7 +126,7 @@ def test_the_state_is_kept_and_a_broken_one_is_told(tmp_path: Path) -> None:
 def test_both_kinds_of_logs_are_judged_together(log: Path) -> None:
     errors = log.with_name("error.log")
     errors.write_bytes(b"2026/11/23 07:56:07 [error] 57#57: *1 access forbidden by rule, client: 203.0.113.9, server: _\n")
-    rule = {"id": "forbidden", "title": "f", "count": 1, "seconds": 1, "message": "forbidden"}
+    rule = {"id": "forbidden", "title": "f", "count": 1, "seconds": 1, "words": "forbidden"}
     found, marks = judge([log], [errors], rules_of([rule]), 0, {})
     assert (found["lines"], found["malformed"], found["reasons"]) == (3, 2, {"203.0.113.9": "forbidden"})
     assert set(marks) == {str(log), str(errors)}
