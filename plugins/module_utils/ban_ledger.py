@@ -9,6 +9,7 @@ the host are on trial, and count only until their deadline.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import tempfile
@@ -38,6 +39,7 @@ def later_text(seconds: float) -> str:
     return (datetime.now(timezone.utc) + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+@functools.lru_cache
 def seconds_until(text: str, now: str) -> int:
     """How many seconds lie between two times."""
     form = "%Y-%m-%dT%H:%M:%S%z"
