@@ -14,7 +14,7 @@ import ipaddress
 import socket
 import typing as t
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from .errors import IncidentError
 
@@ -131,7 +131,7 @@ def _around(net: Net) -> Net:
     return Net(net.version, net.first >> size << size, prefix)
 
 
-def covering(net: Net, among: set[Net], prefixes: Iterable[int]) -> Net | None:
+def covering(net: Net, among: Container[Net], prefixes: Iterable[int]) -> Net | None:
     """The one of *among* that a network is in, where their prefixes are those given."""
     bits = BITS[net.version]
     for prefix in prefixes:
