@@ -37,12 +37,14 @@ importer: ready-python ## ask galaxy-importer whether Galaxy would take the tarb
 	@setup/importer.sh
 
 molecule: ready ## run the scenarios on the sandbox (one of them: make molecule SCENARIO=db_failure), then remove it
+	@setup/nftables.sh
 	@setup/molecule.sh
 
 # Which of the programs in bench/.
 BENCH ?= speed
 
-bench: ready ## measure how long runs take, as ratios (BENCH=billing: the billing at scale; BENCH=payments: charging many payments; BENCH=rotation: encrypting credentials anew; BENCH=recovery: who recovers which fault, about two hours)
+bench: ready ## measure how long runs take, as ratios (BENCH=billing: the billing at scale; BENCH=payments: charging many payments; BENCH=rotation: encrypting credentials anew; BENCH=security: judging a long log and blocking many addresses; BENCH=recovery: who recovers which fault, about two hours)
+	@setup/nftables.sh
 	@molecule/stack/stack.sh up
 	@.venv/bin/python bench/$(BENCH).py
 

@@ -41,6 +41,7 @@ class ActionModule(ActionBase):
                 "carried_out": {"type": "dict", "default": {}},
                 "failure": {"type": "str"},
                 "done": {"type": "str"},
+                "judgement": {"type": "dict"},
             }
         )
         options = diagnosis.plain(options)
@@ -53,7 +54,7 @@ class ActionModule(ActionBase):
             found, carried_out = (_of(incident, options[name]) for name in ("diagnosis", "carried_out"))
             record.merge_findings(found.get("findings", []))
             under_way = [one for one in found.get("planned", []) if one["once"] not in carried_out.get("remedies", [])]
-            record.settle_changes(broke_off=bool(options["failure"] and under_way))
+            record.settle_changes(broke_off=bool(options["failure"] and (under_way or not found)))
             end = self._judge(record, incident, found, options)
         except IncidentError as error:
             return {**result, "failed": True, "msg": str(error)}
@@ -68,8 +69,10 @@ class ActionModule(ActionBase):
     @staticmethod
     def _judge(record: Record, incident: dict[str, t.Any], found: dict[str, t.Any], options: dict[str, t.Any]) -> dict[str, t.Any]:
         """Write outcome, impact and report into the record."""
+        judged = options["judgement"] if not options["failure"] else None
         end: dict[str, t.Any] = dict(
-            diagnosis.conclude(
+            judged
+            or diagnosis.conclude(
                 found.get("before"),
                 found.get("after"),
                 record.content["findings"],
@@ -82,7 +85,7 @@ class ActionModule(ActionBase):
         end["text"] = run_settings.in_variables(end["text"])
         content = record.content
         content["outcome"], content["summary"] = end["outcome"], redacted(end["text"])
-        unseen = ["unknown: the system was not observed"]
+        unseen = judged["impact"] if judged else ["unknown: the system was not observed"]
         content["drift_after"] = [item["text"] for item in found.get("after", {}).get("drift") or []]
         content["impact"] = redacted(diagnosis.symptoms(found["before"]) if found else unseen)
         if end["outcome"] in ("healthy", "resolved"):

@@ -30,6 +30,7 @@ class ActionModule(ActionBase):
                 "change": {"type": "dict"},
                 "evidence": {"type": "dict", "default": {}},
                 "tables": {"type": "list", "elements": "dict", "default": []},
+                "findings": {"type": "list", "elements": "dict", "default": []},
             }
         )
         options = plain(options)
@@ -37,6 +38,7 @@ class ActionModule(ActionBase):
             record = Record.current(task_vars)
             kept = record.keep_evidence(options["evidence"]) if options["evidence"] else []
             kept += record.keep_tables(options["tables"])
+            record.merge_findings(options["findings"])
             if options["change"]:
                 record.begin_change(options["change"])
             entry = record.event(options["event"], options["text"])

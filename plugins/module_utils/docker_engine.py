@@ -171,9 +171,9 @@ class DockerEngine:
         found: list[dict[str, Any]] = self._ask("GET", "/containers/json?all=1" + (f"&{_labelled(project)}" if project else ""))
         return found
 
-    def networks(self, project: str) -> list[dict[str, Any]]:
-        """The networks of a Compose project."""
-        found: list[dict[str, Any]] = self._ask("GET", f"/networks?{_labelled(project)}")
+    def networks(self, project: str | None = None) -> list[dict[str, Any]]:
+        """The networks of one Compose project, or all."""
+        found: list[dict[str, Any]] = self._ask("GET", "/networks" + (f"?{_labelled(project)}" if project else ""))
         return found
 
     def volumes(self, project: str) -> list[dict[str, Any]]:

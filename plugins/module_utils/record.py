@@ -188,7 +188,7 @@ class Record:
         changes, remedies = self.content["changes"], self.content["remedies"]
         for change in changes:
             change["done"] = True
-        if broke_off and changes and remedies and changes[-1]["at"] >= remedies[-1]["at"]:
+        if broke_off and changes and (not remedies or changes[-1]["at"] >= remedies[-1]["at"]):
             changes[-1]["done"] = None
 
     def keep_evidence(self, evidence: Mapping) -> list[str]:

@@ -37,6 +37,11 @@ options:
   done:
     description: What a run did that was not there to mend anything, one sentence. Such a run ends V(resolved) on a healthy system.
     type: str
+  judgement:
+    description:
+      - How the incident ended, where a role judges that by itself instead of by observations, as C(outcome), C(text) and C(impact), a list
+        of sentences. A failure goes before it.
+    type: dict
 """
 
 EXAMPLES = r"""

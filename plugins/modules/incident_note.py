@@ -38,6 +38,13 @@ options:
     type: list
     elements: dict
     default: []
+  findings:
+    description:
+      - Findings of a role that does not look for the causes of all roles, each with C(id), C(title), C(layer), C(evidence), C(remedy),
+        C(risk), C(decision), C(reason) and C(why_not_restart).
+    type: list
+    elements: dict
+    default: []
   change:
     description: A change of the system, C(component), C(action) and C(undo).
     type: dict
