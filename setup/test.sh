@@ -1,12 +1,11 @@
 #!/usr/bin/env bash
-# All checks, told in order up to the first that fails. Ends with no container, network, volume or process of this run left, however it ends,
-# and begins with the removal of what a killed run left. The mark in CIRCUIT_SAGE_TEST_RUN, which every process of a run inherits, tells
-# whose a process is.
+# All checks, up to the first that fails. Ends with no container, network, volume or process of this run left, however it ends, and begins
+# with the removal of what a killed run left. The mark in CIRCUIT_SAGE_TEST_RUN, which every process of a run inherits, tells whose a
+# process is.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 
 project=${SANDBOX_PROJECT:-circuit-sage-sandbox}
-steps=(lint unit importer sanity stack molecule)
 
 die() { printf 'test: %s\n' "$*" >&2; exit 1; }
 headline() { printf '\n── %s\n' "$*"; }
@@ -63,36 +62,49 @@ trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 if setup/engine.sh answers; then molecule/stack/stack.sh down; fi
 
-# These need nothing of the others, and each leaves a core idle; the stack mostly waits for packages. Nothing runs beside the stack's tests.
-declare -A beside=()
-began=$SECONDS
-mkdir -p .cache
-for step in stack sanity; do
-  "${MAKE:-make}" --no-print-directory "$step" >".cache/test-$step.log" 2>&1 &
-  beside[$step]=$!
-done
-
+# Those that need no stack go on beside those that do, with what these leave of the processors, so that the stack's times stay what they are.
+declare -A lanes=([on_stack]="stack molecule" [aside]="lint unit importer sanity") running=() start=()
 summary=()
-for step in "${steps[@]}"; do
-  headline "$step: $("${MAKE:-make}" --no-print-directory describe-"$step")"
-  start=$SECONDS status=0
-  if [ -n "${beside[$step]:-}" ]; then
-    wait "${beside[$step]}" || status=1
-    cat ".cache/test-$step.log"
-    start=$began
+mkdir -p .cache
+
+# Starts the first step of what is left of a lane. In the background, so that a signal to this script is heard at once.
+begin() { # lane
+  local step left
+  read -r step left <<<"${lanes[$1]}"
+  [ -n "$step" ] || return 0
+  lanes[$1]=$left
+  start[$step]=$SECONDS
+  if [ "$1" = aside ]; then
+    nice -n 19 "${MAKE:-make}" --no-print-directory "$step" >".cache/test-$step.log" 2>&1 &
   else
-    # In the background, so that a signal to this script is heard at once.
+    tell "$step"
     "${MAKE:-make}" --no-print-directory "$step" &
-    wait $! || status=1
   fi
+  running[$!]="$step $1"
+}
+
+tell() { headline "$1: $("${MAKE:-make}" --no-print-directory describe-"$1")"; }
+
+begin on_stack
+begin aside
+while [ ${#running[@]} -gt 0 ]; do
+  status=0
+  wait -n -p pid "${!running[@]}" || status=$?
+  read -r step lane <<<"${running[$pid]}"
+  unset "running[$pid]"
+  # What was said beside the others is told as a whole.
+  if [ "$lane" = aside ]; then tell "$step" && cat ".cache/test-$step.log"; fi
   if [ "$status" != 0 ]; then
     # An installation that is broken off would leave the machine's packages half installed.
-    wait "${beside[stack]}" || true
+    for pid in "${!running[@]}"; do
+      if [ "${running[$pid]}" = "stack on_stack" ]; then wait "$pid"; fi
+    done
     printf '\n%s\n' "${summary[@]}"
-    die "$step failed after $((SECONDS - start)) s; 'make $step' runs it alone."
+    die "$step failed after $((SECONDS - start[$step])) s; 'make $step' runs it alone."
   fi
-  summary+=("$(printf '  %-10s passed in %s s' "$step" "$((SECONDS - start))")")
+  summary+=("$(printf '  %-10s passed in %s s' "$step" "$((SECONDS - start[$step]))")")
   printf '%s\n' "${summary[-1]}"
+  begin "$lane"
 done
 
 headline "all checks passed in $SECONDS s"
