@@ -36,7 +36,7 @@ def check(recipient: str) -> None:
     if not recipient.startswith(_AGE) and not Path(recipient).is_file():
         raise IncidentError(
             f"the recipient `{recipient}` is neither an age recipient (age1...) nor a file with an OpenPGP public key; "
-            "correct evidence_recipient"
+            "correct circuit_sage_evidence_recipient"
         )
     program = command(recipient, "", Path(), Path())[0]
     if shutil.which(program) is None:
@@ -57,7 +57,7 @@ def encrypt(files: Sequence[Path], recipient: str) -> list[Path]:
             if answer.returncode != 0:
                 partial.unlink(missing_ok=True)
                 why = (answer.stderr.strip().splitlines() or ["it gave no reason"])[-1]
-                raise IncidentError(f"{source.name} could not be encrypted ({why}); correct evidence_recipient, and encrypt the evidence by hand")
+                raise IncidentError(f"{source.name} could not be encrypted ({why}); correct circuit_sage_evidence_recipient, and encrypt the evidence by hand")
             partial.chmod(0o600)
             partial.replace(target)
             source.unlink()

@@ -29,7 +29,7 @@ POWERS = ("pg_execute_server_program", "pg_read_server_files", "pg_write_server_
 def changed_files(changes: Sequence[Mapping[str, Any]], expected: Iterable[str]) -> list[Entry]:
     """The files of a container that nobody expects to change, as the engine lists what differs from the image.
 
-    A folder is listed whenever something in it is; it tells nothing then.
+    The engine lists a folder whenever something in it changed; that tells nothing beside it.
     """
     patterns = list(expected)
     paths = [str(one["Path"]) for one in changes]
@@ -37,7 +37,7 @@ def changed_files(changes: Sequence[Mapping[str, Any]], expected: Iterable[str])
     return [
         {"path": path, "change": _KINDS.get(one["Kind"], "changed")}
         for one, path in zip(changes, paths, strict=True)
-        if not (path in parents and one["Kind"] == 0) and not any(fnmatch.fnmatchcase(path, pattern) for pattern in patterns)
+        if path not in parents and not any(fnmatch.fnmatchcase(path, pattern) for pattern in patterns)
     ]
 
 

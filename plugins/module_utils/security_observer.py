@@ -45,6 +45,8 @@ SECURITY_OPTIONS: dict[str, dict[str, Any]] = {
     "leaked": {"type": "list", "elements": "str", "default": []},
     "isolate": {"type": "list", "elements": "str", "default": []},
     "updates": {"type": "bool", "default": False},
+    # Looked at on the controller.
+    "baseline": {"type": "path"},
 }
 
 
@@ -72,31 +74,36 @@ def _updates(asked: bool) -> list[dict[str, Any]]:
     return security_updates(done.stdout)
 
 
+def described(path: Path, secrets: Sequence[str]) -> dict[str, Any]:
+    """A file or folder with secrets: its mode, since when it may have that, its owner."""
+    status = path.stat()
+    try:
+        owner = pwd.getpwuid(status.st_uid).pw_name
+    except KeyError:
+        owner = str(status.st_uid)
+    return {
+        "path": str(path),
+        "where": "host",
+        "mode": f"{stat.S_IMODE(status.st_mode):04o}",
+        "closed": "0700" if path.is_dir() else "0600",
+        "owner": owner,
+        "since": of_seconds(status.st_ctime),
+        "secrets": list(secrets),
+    }
+
+
 def secret_files(folder: Path, name: str) -> list[dict[str, Any]]:
-    """The env file, its copies and what else is named so beside it: mode, owner, since when the mode is so, the names of the secrets in it."""
+    """The env file, its copies, and what else is named so beside it, with the names of the secrets in it."""
     path = folder / name
     found = []
     for file in sorted({*path.parent.glob(f"{path.name}*"), *path.parent.glob(".env*")}):
         if not file.is_file():
             continue
-        status = file.stat()
-        try:
-            owner = pwd.getpwuid(status.st_uid).pw_name
-        except KeyError:
-            owner = str(status.st_uid)
         try:
             names = sorted(filter(is_secret_name, env_file.parse(file.read_text(encoding="utf-8"))))
         except (OSError, UnicodeDecodeError, IncidentError):
             names = []
-        found.append(
-            {
-                "path": str(file),
-                "mode": f"{stat.S_IMODE(status.st_mode):04o}",
-                "owner": owner,
-                "since": of_seconds(status.st_ctime),
-                "secrets": names,
-            }
-        )
+        found.append(described(file, names))
     return found
 
 
@@ -231,11 +238,11 @@ def observe(options: Mapping[str, Any]) -> dict[str, Any]:
     facts = SecurityObserver(options).observe()
     for name in options["leaked"]:
         if name not in env_file.parse((Path(options["project_src"]) / options["env_file"]).read_text(encoding="utf-8")):
-            raise IncidentError(f"`{name}` in leaked is no variable of the env file {options['env_file']}; write it as it stands there")
+            raise IncidentError(f"`{name}` in security_incident_leaked is no variable of the env file {options['env_file']}; write it as it stands there")
     unknown = sorted(set(options["isolate"]) - set(options["observations"]["stack"]["services"] or {}))
     if unknown:
         raise IncidentError(
-            f"{', '.join(unknown)} in isolate is no service of the compose files; use one of "
+            f"{', '.join(unknown)} in security_incident_isolate is no service of the compose files; use one of "
             f"{', '.join(sorted(options['observations']['stack']['services'] or {}))}"
         )
     return {"changed": False, **security_judgement.judge(facts, options["observations"], options)}

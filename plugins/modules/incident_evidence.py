@@ -36,6 +36,9 @@ options:
     elements: str
     choices: [containers, database, host, nginx]
     default: []
+  recipient:
+    description: To whom M(circuit_sage.incident_response.evidence_encrypt) is to encrypt it later; one that cannot be used is refused now.
+    type: str
 """
 
 EXAMPLES = r"""

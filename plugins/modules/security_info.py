@@ -56,6 +56,9 @@ options:
     description: Whether to look for packages with known security updates, which takes a second or two. No server is asked.
     type: bool
     default: false
+  baseline:
+    description: The file of the baseline on the controller; the key beside it is a secret that nobody else may read.
+    type: path
 """
 
 EXAMPLES = r"""
