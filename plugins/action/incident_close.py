@@ -32,7 +32,11 @@ def continuation(findings: t.Sequence[dict[str, t.Any]], arguments: t.Mapping[st
     waiting = [one["id"] for one in findings if one.get("decision") == "leave" and "incident_approve=" in (one.get("reason") or "")]
     if not waiting:
         return ""
-    words = ["ansible-playbook", *(word for name in arguments.get("inventory") or () for word in ("-i", name)), *(arguments.get("args") or ())]
+    words = [
+        "ansible-playbook",
+        *(word for name in arguments.get("inventory") or () for word in ("-i", name)),
+        *(arguments.get("args") or ()),
+    ]
     command = f"{shlex.join(words)} -e incident_approve={','.join(waiting)}"
     return f" To go on: `{command}`" + (", with the other -e as they were" if arguments.get("extra_vars") else "")
 

@@ -18,7 +18,7 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils.evi
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import Record
 from ansible_collections.circuit_sage.incident_response.plugins.plugin_utils import in_process
 
-# More than the bounds of all that is read come to: a log of each of ten services or of nginx, and as much again for what they are written to.
+# More than the bounds of all that is read come to: the logs of ten services or of nginx, and as much again for all else.
 NEEDED_BYTES = 2 * 10 * LOG_BYTES
 
 

@@ -20,7 +20,9 @@ def own_secrets(baseline: str | None, records: Path | None) -> list[dict[str, t.
     """The controller's files with secrets that everybody may read: the key of the baseline's fingerprints, the folder of the records."""
     places = [Path(f"{baseline}.key")] if baseline else []
     places += [records] if records else []
-    found = [described(path, ["all that is kept there"] if path.is_dir() else ["key of the fingerprints"]) for path in places if path.exists()]
+    found = [
+        described(path, ["all that is kept there"] if path.is_dir() else ["key of the fingerprints"]) for path in places if path.exists()
+    ]
     return [{**one, "where": "controller"} for one in found if int(one["mode"], 8) & (stat.S_IROTH | stat.S_IWOTH)]
 
 

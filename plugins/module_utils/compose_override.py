@@ -29,7 +29,7 @@ class _Dumper(yaml.SafeDumper):
         super().increase_indent(flow, False)
 
 
-class _Whole(list):  # type: ignore[type-arg]
+class _Whole(list[t.Any]):
     """A list that stands instead of those of the files before."""
 
 
@@ -65,4 +65,5 @@ def merge(text: str, addition: Mapping) -> str:
         raise IncidentError("docker-compose.incident.yml is not YAML; correct it or remove it, then run again") from None
     if not isinstance(content, dict):
         raise IncidentError("docker-compose.incident.yml is no compose file; correct it or remove it, then run again")
-    return yaml.dump(_tagged(_merged(content, addition)), Dumper=_Dumper, sort_keys=True, width=160)
+    merged: str = yaml.dump(_tagged(_merged(content, addition)), Dumper=_Dumper, sort_keys=True, width=160)
+    return merged

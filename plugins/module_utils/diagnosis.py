@@ -155,7 +155,7 @@ def plan(
             decision, reason = "none", "nothing is to be done about it"
         elif not remedy:
             decision, reason = "leave", finding.get("escalate") or "no remedy is known to be right; a person decides"
-        elif hold and (finding.get("respects_hold") or (hold_everything and finding.get("role") != HOLDS_EVERYTHING)) and not approved:
+        elif hold and not approved and (finding.get("respects_hold") or (hold_everything and finding.get("role") != HOLDS_EVERYTHING)):
             decision, reason = "leave", f"a hold is set ({hold}); lift it, or approve with incident_approve={finding['id']}"
         elif once in tried:
             decision, reason = "leave", f"{remedy} was tried already and did not mend it"
@@ -181,7 +181,7 @@ def plan(
 
 
 def in_phases(planned: Sequence[Mapping]) -> list[Mapping]:
-    """The remedies to carry out, in causal order within each step of the guide's order. Without a security cause that is the causal order."""
+    """The remedies to carry out, in causal order within each step of the guide's order."""
 
     def step(finding: Mapping) -> int:
         return PHASES.index(finding.get("phase") or PHASES[-1])

@@ -83,7 +83,12 @@ def _files(archive: bytes, secrets: set[str]) -> dict[str, Any]:
             member = packed.next()
             if member is None:
                 return {}
-            found: dict[str, Any] = {"mode": f"{member.mode:04o}", "owner": member.uid, "bytes": member.size, "changed_at": of_seconds(member.mtime)}
+            found: dict[str, Any] = {
+                "mode": f"{member.mode:04o}",
+                "owner": member.uid,
+                "bytes": member.size,
+                "changed_at": of_seconds(member.mtime),
+            }
             content = packed.extractfile(member) if member.isfile() else None
             data = content.read() if content else None
     except (tarfile.TarError, KeyError):
@@ -130,9 +135,9 @@ def read_evidence(engine: DockerEngine, project: str, services: Sequence[str], l
     newest = {service: groups[service][0]["Id"] for service in services if service in groups}
     evidence: dict[str, Any] = {}
     # A restart or a recreation destroys these as well; only a security incident has a use for them.
-    read = read_whole_container if whole else read_container
+    reader = read_whole_container if whole else read_container
     with ThreadPoolExecutor(max_workers=3) as threads:
-        reads = [threads.submit(read, engine, service, identity, lines) for service, identity in newest.items()]
+        reads = [threads.submit(reader, engine, service, identity, lines) for service, identity in newest.items()]
         for read in reads:
             evidence.update(read.result())
     return evidence

@@ -57,7 +57,9 @@ def encrypt(files: Sequence[Path], recipient: str) -> list[Path]:
             if answer.returncode != 0:
                 partial.unlink(missing_ok=True)
                 why = (answer.stderr.strip().splitlines() or ["it gave no reason"])[-1]
-                raise IncidentError(f"{source.name} could not be encrypted ({why}); correct circuit_sage_evidence_recipient, and encrypt the evidence by hand")
+                raise IncidentError(
+                    f"{source.name} could not be encrypted ({why}); correct circuit_sage_evidence_recipient, and encrypt it by hand"
+                )
             partial.chmod(0o600)
             partial.replace(target)
             source.unlink()

@@ -159,7 +159,7 @@ def exposed_ports(services: Mapping[str, Mapping[str, Any]]) -> list[Entry]:
 
 
 def loopback_ports(ports: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A service's ports as the compose file should publish them: those that only the host reaches, or where none is so, all of them as if."""
+    """A service's ports as they should be published: those that only the host reaches, or where there are none, all, at the loopback."""
     usable = [one for one in ports if one["host_port"]]
     closed = [one for one in usable if not is_exposed(str(one["host_address"]))]
     texts = (f"127.0.0.1:{one['host_port']}:{str(one['container_port']).removesuffix('/tcp')}" for one in closed or usable)
@@ -179,10 +179,9 @@ def judge(facts: Mapping[str, Any], observations: Mapping[str, Any], options: Ma
     recorded = baseline.get("security") or {}
     known_roles = recorded.get("roles", (baseline.get("postgres") or {}).get("superusers"))
     told = sorted(set(options["leaked"]))
-    changes, processes = facts["changes"], facts["processes"]
     return {
-        "changed_files": changes and [one for one in changes if not one["expected"]],
-        "foreign_processes": processes and [one for one in processes if one["reason"]],
+        "changed_files": facts["changes"],
+        "foreign_processes": facts["processes"],
         "rogue_roles": None if facts["roles"] is None else rogue_roles(facts["roles"], facts["own_role"], known_roles),
         "rogue_administrators": None
         if facts["accounts"] is None
@@ -200,6 +199,6 @@ def judge(facts: Mapping[str, Any], observations: Mapping[str, Any], options: Ma
         # What a baseline holds.
         "administrators": None if facts["accounts"] is None else sorted(str(one["email"]) for one in facts["accounts"]),
         "roles": None if facts["roles"] is None else sorted(str(one["name"]) for one in facts["roles"] if privileged(one)),
-        "facts": {name: value for name, value in facts.items() if name != "unknown"},
+        "facts": {name: value for name, value in facts.items() if name not in ("unknown", "changes", "processes")},
         "unknown": facts["unknown"],
     }

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Circuit Sage contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a break-in leaves, looked at in one pass: files and processes of containers, roles and accounts, files with secrets, listeners, updates.
+"""What a break-in leaves, looked at in one pass: files and processes of containers, roles, accounts, secrets, listeners, updates.
 
 Reads only. What cannot be looked at is null, and `unknown` says why.
 """
@@ -14,6 +14,7 @@ import stat
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -146,15 +147,17 @@ class SecurityObserver:
         with ThreadPoolExecutor(max_workers=4) as threads:
             updates = threads.submit(self._attempt, "updates", lambda: _updates(self._options["updates"]))
             guests = self._attempt("containers", self._guests) or {}
-            changes = {name: threads.submit(self._attempt, f"changes.{name}", lambda one=one: self._changes(one)) for name, one in guests.items()}
+            changes = {name: threads.submit(self._attempt, f"changes.{name}", partial(self._changes, one)) for name, one in guests.items()}
             catalog = threads.submit(self._attempt, "roles", lambda: self._catalog(guests, own, database))
             listed = {name: future.result() for name, future in changes.items()}
             facts = {
                 "own_role": own,
-                "changes": self._flat_changes(guests, listed),
+                "changes": self._surprising(guests, listed),
                 "processes": self._attempt("processes", lambda: self._processes(guests, listed)),
-                "images": {name: self._attempt(f"images.{name}", lambda one=one: self._image(one)) for name, one in guests.items()},
-                "gateways": self._attempt("gateways", lambda: security_judgement.gateways(self._engine.networks(self._options["project_name"])))
+                "images": {name: self._attempt(f"images.{name}", partial(self._image, one)) for name, one in guests.items()},
+                "gateways": self._attempt(
+                    "gateways", lambda: security_judgement.gateways(self._engine.networks(self._options["project_name"]))
+                )
                 or [],
                 "secret_files": secret_files(src, env),
                 "listeners": self._attempt("listeners", lambda: listeners(self._host)),
@@ -170,18 +173,16 @@ class SecurityObserver:
     def _changes(self, guest: Mapping[str, Any]) -> list[dict[str, Any]]:
         return self._engine.changes(guest["Id"])
 
-    def _flat_changes(self, guests: Mapping[str, Mapping[str, Any]], listed: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Every changed file, and whether it is one of those that change."""
-        found = []
-        for service, changes in listed.items():
-            patterns = security_judgement.expected_changes(service, self._options["expected_changes"])
-            surprising = {one["path"] for one in security_judgement.changed_files(changes or [], patterns)}
-            # An expected change is of no interest but where a process runs the file.
-            found += [
-                {"service": service, "container": guests[service]["Name"].lstrip("/"), **one, "expected": one["path"] not in surprising}
-                for one in security_judgement.changed_files(changes or [], [])
-            ]
-        return sorted(found, key=lambda one: one["expected"])[:MOST_FILES]
+    def _surprising(self, guests: Mapping[str, Mapping[str, Any]], listed: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The changed files that are not of those that change by themselves."""
+        found = [
+            {"service": service, "container": guests[service]["Name"].lstrip("/"), **one}
+            for service, changes in listed.items()
+            for one in security_judgement.changed_files(
+                changes or [], security_judgement.expected_changes(service, self._options["expected_changes"])
+            )
+        ]
+        return found[:MOST_FILES]
 
     def _image(self, guest: Mapping[str, Any]) -> dict[str, Any]:
         """The image that a container runs, and whether its name means another one by now."""
@@ -196,7 +197,7 @@ class SecurityObserver:
         found, hidden = [], False
         for service, guest in guests.items():
             secrets = secret_values({**self._variables, **environment_of(guest)})
-            changed = {str(one["Path"]) for one in listed[service] or [] if one["Kind"] != 2}  # noqa: PLR2004 - deleted, as the engine says it
+            changed = {str(one["Path"]) for one in listed[service] or [] if one["Kind"] != 2}
             volumes = [mount["Destination"] for mount in guest["Mounts"] or [] if mount["RW"]]
             for pid in (pid for pid, identity in members.items() if identity == guest["Id"]):
                 arguments, executable = self._host.arguments(pid), self._host.executable(pid)
@@ -229,7 +230,9 @@ class SecurityObserver:
         roles = container.ask(own, "postgres", security_catalog.roles_sql(), SQL_SECONDS)["roles"]
         found: dict[str, Any] = {"roles": roles, "accounts": None, "reach": None}
         asked: Sequence[str] = sorted({own, *(one["name"] for one in roles if security_judgement.privileged(one))})
-        found.update(self._attempt("accounts", lambda: container.ask(own, database, security_catalog.accounts_sql(asked), SQL_SECONDS)) or {})
+        found.update(
+            self._attempt("accounts", lambda: container.ask(own, database, security_catalog.accounts_sql(asked), SQL_SECONDS)) or {}
+        )
         return found
 
 
@@ -238,7 +241,9 @@ def observe(options: Mapping[str, Any]) -> dict[str, Any]:
     facts = SecurityObserver(options).observe()
     for name in options["leaked"]:
         if name not in env_file.parse((Path(options["project_src"]) / options["env_file"]).read_text(encoding="utf-8")):
-            raise IncidentError(f"`{name}` in security_incident_leaked is no variable of the env file {options['env_file']}; write it as it stands there")
+            raise IncidentError(
+                f"`{name}` in security_incident_leaked is no variable of the env file {options['env_file']}; write it as it stands there"
+            )
     unknown = sorted(set(options["isolate"]) - set(options["observations"]["stack"]["services"] or {}))
     if unknown:
         raise IncidentError(

@@ -29,7 +29,9 @@ def _ports(security: Mapping[str, t.Any]) -> Table:
     published = {str(row[2]) for row in rows}
     # What Docker publishes stands in its own rows.
     rows += [["host", one["address"], one["port"], ""] for one in security["facts"]["listeners"] or [] if str(one["port"]) not in published]
-    return _table("exposure", "Exposure", ["of", "address", "port", "inside"], rows, f"{len(rows)} ports can be reached from other machines")
+    return _table(
+        "exposure", "Exposure", ["of", "address", "port", "inside"], rows, f"{len(rows)} ports can be reached from other machines"
+    )
 
 
 def _files(security: Mapping[str, t.Any]) -> Table:

@@ -35,8 +35,8 @@ options:
     description:
       - What to read for a security incident. None means the containers alone, and of them what a restart destroys.
       - V(containers) adds the files that differ from the image, the image's digests and the sockets. V(database) is roles, sessions and
-        C(pg_hba.conf). V(host) is processes, sockets, firewall, logins, schedules and authorized keys. V(nginx) is the ends of its logs, and
-        is read on the host where they are.
+        C(pg_hba.conf). V(host) is processes, sockets, firewall, logins, schedules and authorized keys. V(nginx) is the ends of its logs,
+        which are read on the host where they are.
     type: list
     elements: str
     choices: [containers, database, host, nginx]

@@ -31,7 +31,8 @@ options:
     elements: str
     required: true
   parts:
-    description: What to read for a security incident, as for M(circuit_sage.incident_response.evidence_info). None means the containers alone.
+    description:
+      - What to read for a security incident, as for M(circuit_sage.incident_response.evidence_info). None means the containers alone.
     type: list
     elements: str
     choices: [containers, database, host, nginx]

@@ -141,7 +141,7 @@ roles:
   elements: str
 facts:
   description:
-    - What was looked at, C(changes), C(processes), C(images), C(roles), C(accounts), C(reach) (which tables and how many companies a
+    - What else was looked at, C(images), C(roles), C(accounts), C(reach) (which tables and how many companies a
       privileged role can read), C(secret_files), C(listeners), C(updates).
   returned: success
   type: dict

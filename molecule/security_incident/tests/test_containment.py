@@ -61,7 +61,7 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story(sandbox: Sandbox, key: Key, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+def contained(sandbox: Sandbox, key: Key, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """All approved by name."""
     player = Player(tmp_path_factory.mktemp("contained") / "records", "security_incident")
     database = sandbox.env["POSTGRES_DB"]
@@ -80,74 +80,74 @@ def story(sandbox: Sandbox, key: Key, tmp_path_factory: pytest.TempPathFactory) 
         )
 
 
-def test_all_are_found_and_mended(story: Story) -> None:
+def test_all_are_found_and_mended(contained: Story) -> None:
     """Each is gone in the proof, and the service serves."""
-    assert story.run.status == 0, story.run.output
-    assert story.run.record.outcome == "resolved"
-    assert sorted(story.run.record.causes) == sorted(FAULTS)
+    assert contained.run.status == 0, contained.run.output
+    assert contained.run.record.outcome == "resolved"
+    assert sorted(contained.run.record.causes) == sorted(FAULTS)
 
 
-def test_the_role_has_no_login_and_is_kept(story: Story) -> None:
+def test_the_role_has_no_login_and_is_kept(contained: Story) -> None:
     """With its powers: it is evidence."""
-    assert (story.login, story.role) == ("f", "t")
+    assert (contained.login, contained.role) == ("f", "t")
 
 
-def test_the_account_is_deactivated(story: Story) -> None:
+def test_the_account_is_deactivated(contained: Story) -> None:
     """By `deleted_at`, which alone ends its tokens."""
-    assert story.account == "t"
+    assert contained.account == "t"
 
 
-def test_the_intruders_session_is_ended(story: Story) -> None:
+def test_the_intruders_session_is_ended(contained: Story) -> None:
     """The application's own go on: the service serves."""
-    assert story.sessions == "0"
+    assert contained.sessions == "0"
 
 
-def test_the_container_is_a_new_one_in_the_same_networks(story: Story) -> None:
+def test_the_container_is_a_new_one_in_the_same_networks(contained: Story) -> None:
     """Of the same image, without the process."""
-    assert story.after.identity != story.before.identity
-    assert story.after.networks == story.before.networks
-    assert "kdevtmpfsi" not in story.processes
+    assert contained.after.identity != contained.before.identity
+    assert contained.after.networks == contained.before.networks
+    assert "kdevtmpfsi" not in contained.processes
 
 
-def test_the_order_of_the_guide(story: Story) -> None:
+def test_the_order_of_the_guide(contained: Story) -> None:
     """All evidence before the first act; and the process was written down before its container was cut off."""
-    timeline = [(entry["event"], entry["text"]) for entry in story.run.record.content["timeline"]]
+    timeline = [(entry["event"], entry["text"]) for entry in contained.run.record.content["timeline"]]
     acts = [number for number, (event, _text) in enumerate(timeline) if event == "act"]
     kept = [number for number, (event, text) in enumerate(timeline) if event == "kept" and text.startswith("evidence of")]
     portrait = next(number for number, (_event, text) in enumerate(timeline) if text.startswith("what process"))
     cut = next(number for number, (_event, text) in enumerate(timeline) if text.startswith("cut "))
-    assert len(kept) == 2  # noqa: PLR2004 - the host's, and nginx's
+    assert len(kept) == 2
     assert max(kept) < min(acts)
     assert portrait < cut
 
 
-def test_each_change_says_how_it_is_undone(story: Story) -> None:
+def test_each_change_says_how_it_is_undone(contained: Story) -> None:
     """In words that can be typed."""
-    undo = {change["undo"] for change in story.run.record.content["changes"]}
+    undo = {change["undo"] for change in contained.run.record.content["changes"]}
     assert "ALTER ROLE drill_support LOGIN" in undo
     assert any(one.startswith("UPDATE users SET deleted_at = NULL WHERE id = '") for one in undo)
     assert any(one.startswith("docker network connect --alias") for one in undo)
 
 
-def test_the_evidence_is_encrypted_and_can_be_read_with_the_key(story: Story, key: Key) -> None:
+def test_the_evidence_is_encrypted_and_can_be_read_with_the_key(contained: Story, key: Key) -> None:
     """No file is left readable, all are in the checksums, and the miner's portrait is what was running."""
-    names = story.run.record.evidence()
+    names = contained.run.record.evidence()
     assert names
     assert [name for name in names if not name.endswith(".gpg")] == []
-    folder = story.run.record.folder / "evidence"
+    folder = contained.run.record.folder / "evidence"
     portrait = next(name for name in names if name.startswith("process-"))
-    assert "/tmp/kdevtmpfsi 900" in key.read(folder / portrait)  # noqa: S108 - where it ran
+    assert "kdevtmpfsi 900" in key.read(folder / portrait)
     for wanted in ("host.processes.txt.gpg", "host.firewall.txt.gpg", "database.roles.json.gpg", "nginx.circuit-sage-access.log.gpg"):
         assert wanted in names
     assert "drill_support" in key.read(folder / "database.roles.json.gpg")
 
 
-def test_the_investigation_stands_in_the_report(story: Story) -> None:
+def test_the_investigation_stands_in_the_report(contained: Story) -> None:
     """What could be read, by which role, and what else was looked at."""
-    report = story.run.record.report
+    report = contained.run.record.report
     for heading in ("Exposure", "Files With Secrets", "Superusers Of The Application", "Packages With Known Security Updates"):
         assert f"## {heading}" in report
-    (roles,) = [one for one in story.run.record.content["tables"] if one["name"] == "database_roles"]
+    (roles,) = [one for one in contained.run.record.content["tables"] if one["name"] == "database_roles"]
     (row,) = [row for row in roles["rows"] if row[0] == "drill_support"]
     assert "companies" in row[4]
     assert int(row[5]) > 0

@@ -11,7 +11,10 @@ WAITS = {"id": "miner", "decision": "leave", "reason": "isolate_and_redeploy is 
 
 
 def test_nothing_waits_for_an_approval() -> None:
-    assert continuation([{"id": "a", "decision": "act", "reason": ""}, {"id": "b", "decision": "leave", "reason": "a person decides"}], {}) == ""
+    assert (
+        continuation([{"id": "a", "decision": "act", "reason": ""}, {"id": "b", "decision": "leave", "reason": "a person decides"}], {})
+        == ""
+    )
 
 
 def test_the_command_with_its_inventory() -> None:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Circuit Sage contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Encrypting evidence: the readable file goes only when the encrypted one is whole, and a recipient that cannot be used is refused first."""
+"""Encrypting evidence: the readable file goes when the encrypted one is whole; a recipient that cannot be used is refused first."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils imp
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 
 # In the place of age: what it is given as its last three words is what is asserted.
-AGE = '#!/bin/sh\n[ "$2" = age1right ] || { echo "age: error: malformed recipient" >&2; exit 1; }\nshift 3\n{ echo sealed; cat "$2"; } >"$1"\n'
+AGE = """#!/bin/sh
+[ "$2" = age1right ] || { echo "age: error: malformed recipient" >&2; exit 1; }
+shift 3
+{ echo sealed; cat "$2"; } >"$1"
+"""
 
 
 @pytest.fixture

@@ -62,7 +62,9 @@ def test_nginx_logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_database(engine: EngineServer) -> None:
     engine.containers("circuit-sage", postgres={"Id": "postgres"})
-    engine.prints = lambda _ran: framed((1, b'{"sessions": [{"query": "SELECT 1 FROM users WHERE email = \'ana@example.com\'"}, {"query": null}]}'))
+    engine.prints = lambda _ran: framed(
+        (1, b'{"sessions": [{"query": "SELECT 1 FROM users WHERE email = \'ana@example.com\'"}, {"query": null}]}')
+    )
     found = evidence_parts.read_database(evidence_parts.CommandRunner(engine.address, 2), "circuit-sage", {"POSTGRES_USER": "app"})
     assert sorted(found) == ["database.roles.json", "database.rules.json", "database.sessions.json"]
     assert "ana@example.com" not in json.dumps(found["database.sessions.json"])
@@ -121,11 +123,22 @@ def test_a_changed_file_that_is_no_text(engine: EngineServer, archive: Any, key:
 
 def test_each_part_is_read_when_it_is_asked_for(engine: EngineServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine.containers("circuit-sage")
-    options = {"docker_host": engine.address, "docker_timeout": 2, "project_src": str(tmp_path), "project_name": "circuit-sage", "env_file": ".env"}
+    options = {
+        "docker_host": engine.address,
+        "docker_timeout": 2,
+        "project_src": str(tmp_path),
+        "project_name": "circuit-sage",
+        "env_file": ".env",
+    }
     options.update(services=["backend"], log_lines=5)
     (tmp_path / ".env").write_text(f"JWT_SECRET={SECRET}\n", encoding="utf-8")
     seen: list[Any] = []
-    monkeypatch.setattr(evidence_parts, "read_host", lambda _root, secrets: seen.append(secrets) or {"host": 1})
+
+    def read_host(_root: Path, secrets: set[str]) -> dict[str, Any]:
+        seen.append(secrets)
+        return {"host": 1}
+
+    monkeypatch.setattr(evidence_parts, "read_host", read_host)
     monkeypatch.setattr(evidence_parts, "read_nginx", lambda _root: {"nginx": 1})
     assert evidence_parts.read_parts({**options, "parts": []}) == {}
     found = evidence_parts.read_parts({**options, "parts": ["containers", "database", "host", "nginx"]})
