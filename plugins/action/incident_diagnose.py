@@ -96,7 +96,7 @@ class ActionModule(ActionBase):
         # What is told of the first look is not told again of the proof.
         record.keep_tables(square_report.differences(observed, before if earlier else None))
         record.keep_tables(payment_tables.observed(observed, before if earlier else None))
-        record.keep_tables(security_tables.observed(observed) if sick and not earlier else [])
+        record.keep_tables([] if earlier else security_tables.observed(observed))
         account = self._tell(record, observed, findings, "proof" if earlier else "seen", keep=sick and not earlier)
         told = (incident["id"], before, observed, findings, planned, symptoms, tried)
         return {**dict(zip(_RETURNED, told, strict=True)), "account": account}
