@@ -162,8 +162,7 @@ def measure(options: argparse.Namespace, control: SquareControl) -> tuple[list[R
     pace = max(fastest(run.moments) for run in runs["paced"])
     peak = max(run.kilobytes for found in runs.values() for run in found)
     missed = [f"in flight ({most}, {alone})"] if most > IN_FLIGHT or alone > 1 else []
-    # Two of the window's edges may fall into the same instant.
-    missed += [f"pace ({pace})"] if pace > PACE + 1 else []
+    missed += [f"pace ({pace})"] if pace > PACE else []
     missed += [f"memory ({peak / 1024:.0f} MB)"] if peak > MEMORY_KILOBYTES else []
     note = (
         f"{many} payments, Square answers after {LATENCY_SECONDS * 1000:.0f} ms; an account of its own costs {1 + PLACES} calls more for "

@@ -5,22 +5,13 @@
 
 from __future__ import annotations
 
-import typing as t
-
-from ansible.plugins.action import ActionBase
-
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.billing_audit import AUDIT_OPTIONS, audit_as
-from ansible_collections.circuit_sage.incident_response.plugins.plugin_utils import in_process
+from ansible_collections.circuit_sage.incident_response.plugins.plugin_utils.in_process import InProcessAction
 
 
-class ActionModule(ActionBase):
+class ActionModule(InProcessAction):
     """See the documentation of the module billing_audit_info."""
 
-    _supports_check_mode = True
-
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        """Return what is wrong with the billing."""
-        result: dict[str, t.Any] = super().run(tmp, task_vars)
-        options = dict(self._task.args)
-        result.update(in_process.carry_out(self, "billing_audit_info", options, AUDIT_OPTIONS, audit_as, task_vars or {}))
-        return result
+    module = "billing_audit_info"
+    spec = AUDIT_OPTIONS
+    work = staticmethod(audit_as)

@@ -5,21 +5,13 @@
 
 from __future__ import annotations
 
-import typing as t
-
-from ansible.plugins.action import ActionBase
-
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.square_setting import SETTING_OPTIONS, look
-from ansible_collections.circuit_sage.incident_response.plugins.plugin_utils import in_process
+from ansible_collections.circuit_sage.incident_response.plugins.plugin_utils.in_process import InProcessAction
 
 
-class ActionModule(ActionBase):
+class ActionModule(InProcessAction):
     """See the documentation of the module square_setting_info."""
 
-    _supports_check_mode = True
-
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        """Return what Square and the system are told of each other."""
-        result: dict[str, t.Any] = super().run(tmp, task_vars)
-        result.update(in_process.carry_out(self, "square_setting_info", dict(self._task.args), SETTING_OPTIONS, look, task_vars or {}))
-        return result
+    module = "square_setting_info"
+    spec = SETTING_OPTIONS
+    work = staticmethod(look)

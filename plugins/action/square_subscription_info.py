@@ -5,23 +5,13 @@
 
 from __future__ import annotations
 
-import typing as t
-
-from ansible.plugins.action import ActionBase
-
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.square_comparison import COMPARISON_OPTIONS, compare_as
-from ansible_collections.circuit_sage.incident_response.plugins.plugin_utils import in_process
+from ansible_collections.circuit_sage.incident_response.plugins.plugin_utils.in_process import InProcessAction
 
 
-class ActionModule(ActionBase):
+class ActionModule(InProcessAction):
     """See the documentation of the module square_subscription_info."""
 
-    _supports_check_mode = True
-
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        """Return what Square charges otherwise."""
-        result: dict[str, t.Any] = super().run(tmp, task_vars)
-        result.update(
-            in_process.carry_out(self, "square_subscription_info", dict(self._task.args), COMPARISON_OPTIONS, compare_as, task_vars or {})
-        )
-        return result
+    module = "square_subscription_info"
+    spec = COMPARISON_OPTIONS
+    work = staticmethod(compare_as)

@@ -25,8 +25,9 @@ options:
     default: 60
   square_environment:
     description:
-      - Which of Square's environments this system belongs to. An address or a company's test mode that belongs to the other one is refused
-        before anybody is asked, since in the sandbox payments succeed and no money moves.
+      - Which of Square's environments this system belongs to. An address or a company's test mode that belongs to the other one is refused,
+        or told by M(circuit_sage.incident_response.square_setting_info), before anybody is asked, since in the sandbox payments succeed and
+        no money moves.
     type: str
     choices: [production, sandbox]
     default: production

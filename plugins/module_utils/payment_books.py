@@ -88,11 +88,11 @@ class Session(Often):
     """One session, and its transactions."""
 
     @contextmanager
-    def transaction(self) -> Iterator[t.Any]:
-        """One transaction: committed at the end, rolled back when anything fails. Gives a cursor."""
+    def transaction(self, first: str = "", values: Mapping[str, t.Any] | None = None) -> Iterator[t.Any]:
+        """One transaction: committed at the end, rolled back when anything fails. Gives a cursor, which has done the first statements."""
         with self.connection.cursor() as cursor:
-            cursor.execute("BEGIN")
             try:
+                cursor.execute(f"BEGIN; {first}", values)
                 yield cursor
             except BaseException:
                 if not self.connection.closed:
@@ -105,11 +105,11 @@ class Session(Often):
         if not self.connection.closed:
             payment_intent.unlock(self.connection, payment)
 
-    def surely(self, work: t.Callable[[Session], t.Any]) -> t.Any:
+    def surely(self, work: t.Callable[[Session], t.Any], first: str = "", values: Mapping[str, t.Any] | None = None) -> t.Any:
         """A transaction that is begun again where the server ended it for another session's sake."""
         for number in range(_TRIES):
             try:
-                with self.transaction():
+                with self.transaction(first, values):
                     return work(self)
             except psycopg2.Error as error:
                 if error.pgcode not in _AGAIN or number == _TRIES - 1:

@@ -10,7 +10,6 @@ counts: a refusal of a later request says nothing about the earlier one.
 from __future__ import annotations
 
 import random
-import typing as t
 from collections.abc import Callable
 
 from .payment_gate import LONGEST_HOLD, Gate, Stopped
@@ -21,6 +20,8 @@ from .square_payments import Reply
 
 # Seconds before the second try; each further one takes twice as long.
 FIRST_WAIT = 0.5
+# Seconds that may lie between the last word of the database about a request and the request itself.
+PROMPT = 1.0
 _FAILED = ("FAILED", "CANCELED")
 _LIMITED = 429
 
@@ -56,17 +57,22 @@ def charge(
 ) -> Settled:
     """Ask until there is an outcome, at most so many times. The last answer's code is kept where there is none.
 
-    `again` is called before each request but the first.
+    `again` is called before each request but a first one that need not wait for its turn. Raises Stopped where the run ends before the
+    first: then nothing was asked.
     """
     last: Reply | None = None
     for number in range(tries):
-        if number:
-            try:
-                gate.wait(_pause(t.cast(Reply, last), number, chance, first_wait))
-            except Stopped:
-                break
-            again()
-        last = ask()
+        try:
+            if last is not None:
+                gate.begin(_pause(last, number, chance, first_wait))
+            with gate.calling(is_charge=True) as waited:
+                if waited > PROMPT or last is not None:
+                    again()
+                last = ask()
+        except Stopped:
+            if last is None:
+                raise
+            break
         outcome = outcome_of(last, lost)
         if outcome is not None:
             return outcome

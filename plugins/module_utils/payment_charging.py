@@ -30,7 +30,6 @@ LEFT, STOPPED, PAID_THERE, BUSY = "left", "stopped", "paid_at_square", "busy"
 _LOCK_ROWS = """
 SELECT FROM subscriptions WHERE id = %(subscription)s FOR NO KEY UPDATE;
 SELECT FROM subscription_payments WHERE id = %(payment)s FOR NO KEY UPDATE;
-SELECT clock_timestamp();
 """
 _RECORDED = "SELECT square_payment_id FROM subscription_payments WHERE square_payment_id = ANY(%s)"
 
@@ -63,8 +62,8 @@ class Work:
 def charge_one(work: Work, row: Row) -> Done:
     """Charge a payment that is due. Whatever can happen is told and not raised."""
     try:
-        with work.gate.passing():
-            done = _charged(work, row)
+        work.gate.begin()
+        return _charged(work, row)
     except Stopped as error:
         return Done(row, None, None, STOPPED, str(error))
     except SquareDown as error:
@@ -80,7 +79,6 @@ def charge_one(work: Work, row: Row) -> Done:
         # What nobody thought of must not go on for all the others.
         work.gate.stop("the run broke off")
         raise
-    return done
 
 
 def _charged(work: Work, row: Row) -> Done:
@@ -88,10 +86,11 @@ def _charged(work: Work, row: Row) -> Done:
     place = work.register.place_of(row.company_id, work.currency)
     there = found_at_square(account, row)
     with work.sessions.borrowed() as session:
-        if not payment_intent.try_lock(session.connection, row.payment_id):
+        now = payment_intent.locked_at(session.connection, row.payment_id)
+        if now is None:
             return Done(row, None, None, BUSY, "another run is charging it")
         try:
-            intent = _intended(work, session, row, place.identity, there)
+            intent = _intended(work, session, row, place.identity, there, now)
             if isinstance(intent, Done):
                 return intent
             return settled(work, session, row, intent, charge_intent(work, session, account, intent, lost=False))
@@ -115,11 +114,9 @@ def recorded_of(connection: t.Any, identities: Sequence[str]) -> set[str]:
         return {identity for (identity,) in cursor}
 
 
-def _intended(work: Work, session: Session, row: Row, place: str, there: list[Seen]) -> Intent | Done:
+def _intended(work: Work, session: Session, row: Row, place: str, there: list[Seen], now: datetime) -> Intent | Done:
     """Look again while nobody can change the rows, and commit what is about to be charged."""
-    with session.transaction() as cursor:
-        cursor.execute(_LOCK_ROWS, {"subscription": row.subscription_id, "payment": row.payment_id})
-        now: datetime = cursor.fetchone()[0]
+    with session.transaction(_LOCK_ROWS, {"subscription": row.subscription_id, "payment": row.payment_id}):
         fresh = payment_due.row_of(session, row.payment_id, now)
         if fresh is None:
             return Done(row, None, None, payment_due.PAID, "it was settled meanwhile")

@@ -31,8 +31,10 @@ _NO_INTENTS = (
     "NULL::text AS code, NULL::text AS card_id, NULL::timestamptz AS at, NULL::timestamptz AS settled_at, "
     "NULL::timestamptz AS failed_before WHERE false)"
 )
+# The second part is what an index answers.
 _SAME_MONTH = (
-    "date_trunc('month', q.billing_period_start AT TIME ZONE 'UTC') = date_trunc('month', p.billing_period_start AT TIME ZONE 'UTC')"
+    "date_trunc('month', q.billing_period_start AT TIME ZONE 'UTC') = date_trunc('month', p.billing_period_start AT TIME ZONE 'UTC') "
+    "AND q.billing_period_start BETWEEN p.billing_period_start - interval '31 days' AND p.billing_period_start + interval '31 days'"
 )
 _UNPAID = "{row}.status IN ('pending', 'failed') AND coalesce({row}.failure_reason, '') NOT LIKE 'voided:%'"
 
@@ -47,17 +49,16 @@ SELECT p.id::text, p.company_id::text, c.name, p.subscription_id::text, (p.amoun
   s.deleted_at IS NOT NULL OR c.deleted_at IS NOT NULL,
   c.settings #>> '{{integrations,payment,credentials,accessToken}}', c.settings #>> '{{integrations,payment,credentials,locationId}}',
   coalesce(c.settings #>> '{{integrations,payment,settings,testMode}}' = 'true', false),
-  (SELECT count(*) FROM subscription_payments q WHERE q.subscription_id = p.subscription_id AND q.id <> p.id
-    AND q.status IN ('succeeded', 'refunded') AND {_SAME_MONTH}),
-  (SELECT count(*) FROM subscription_payments q WHERE q.subscription_id = p.subscription_id AND q.id <> p.id
-    AND {_UNPAID.format(row="q")} AND {_SAME_MONTH}),
+  others.paid, others.unpaid,
   (SELECT coalesce(jsonb_agg(jsonb_build_array(i.attempt, i.state, i.code, i.card_id, extract(epoch FROM coalesce(i.settled_at, i.at)),
     extract(epoch FROM i.failed_before)) ORDER BY i.attempt), '[]')
     FROM {intents} i WHERE i.subscription_id = p.subscription_id
     AND i.period = date_trunc('month', p.billing_period_start AT TIME ZONE 'UTC')::date),
   (SELECT count(*) FROM {intents} i WHERE i.card_id = s.square_card_id AND i.at > :now: - make_interval(days => {CARD_DAYS})
     AND i.state = 'DECLINED' AND coalesce(i.code, '') <> ALL(:not_counting:))
-FROM subscription_payments p JOIN subscriptions s ON s.id = p.subscription_id JOIN companies c ON c.id = p.company_id
+FROM subscription_payments p JOIN subscriptions s ON s.id = p.subscription_id JOIN companies c ON c.id = p.company_id CROSS JOIN LATERAL (
+  SELECT count(*) FILTER (WHERE q.status IN ('succeeded', 'refunded')) AS paid, count(*) FILTER (WHERE {_UNPAID.format(row="q")}) AS unpaid
+  FROM subscription_payments q WHERE q.subscription_id = p.subscription_id AND q.id <> p.id AND {_SAME_MONTH}) others
 WHERE {where}
 ORDER BY c.name, c.id, p.billing_period_start, p.id
 """  # noqa: S608 # names and text of the collection

@@ -145,11 +145,15 @@ def make_table(connection: t.Any) -> None:
             cursor.execute(_CREATE)
 
 
-def try_lock(connection: t.Any, payment: str) -> bool:
-    """Let no other run near the payment until `unlock`, or until this session ends, as it does when its process is killed."""
+def locked_at(connection: t.Any, payment: str) -> datetime | None:
+    """Let no other run near the payment until `unlock`, or until this session ends, as it does when its process is killed.
+
+    Gives the server's time; None where another run is at it.
+    """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", (LOCK, payment))
-        return bool(cursor.fetchone()[0])
+        cursor.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s)), clock_timestamp()", (LOCK, payment))
+        is_ours, now = cursor.fetchone()
+        return now if is_ours else None
 
 
 def unlock(connection: t.Any, payment: str) -> None:

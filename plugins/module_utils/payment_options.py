@@ -17,6 +17,7 @@ from .payment_accounts import PRODUCTION, SANDBOX, refuse_wrong_square
 from .payment_books import PaymentBooks
 from .payment_call import FIRST_WAIT
 from .payment_due import Rules
+from .payment_gate import MOST_HANDS
 from .payment_resolution import Patience
 from .payment_schedule import CARD_ATTEMPTS, schedule_of
 from .stack_options import POSTGRES_OPTIONS, STACK_OPTIONS
@@ -38,16 +39,20 @@ PAYMENT_OPTIONS: dict[str, dict[str, t.Any]] = {
     "pending_hours": {"type": "int", "default": 24},
     "max_age_days": {"type": "int", "default": 60},
 }
-# Those of payment_retry alone.
-CHARGING_OPTIONS: dict[str, dict[str, t.Any]] = {
+# Those of the doc fragment `charging`: how much a run may charge, and how fast.
+PACE_OPTIONS: dict[str, dict[str, t.Any]] = {
     "max_in_flight": {"type": "int", "default": 4},
     "max_per_second": {"type": "float", "default": 10},
+    "max_payments": {"type": "int", "default": 500},
+    "max_total": {"type": "str", "default": "50000.00"},
+}
+# Those of payment_retry.
+CHARGING_OPTIONS: dict[str, dict[str, t.Any]] = {
+    **PACE_OPTIONS,
     "tries": {"type": "int", "default": 4},
     "breaker_after": {"type": "int", "default": 5},
     "same_key_hours": {"type": "int", "default": 24, "no_log": False},
     "listing_lag_seconds": {"type": "float", "default": 300},
-    "max_payments": {"type": "int", "default": 500},
-    "max_total": {"type": "str", "default": "50000.00"},
 }
 _CURRENCY = re.compile(r"[A-Z]{3}")
 # Of the currencies that Square takes the one without a hundredth part; what is stored has cents.
@@ -104,25 +109,40 @@ def scope_of(options: Mapping[str, t.Any]) -> Scope:
 
 def scope_in(books: PaymentBooks, options: Mapping[str, t.Any]) -> Scope:
     """The same where the database is known."""
+    rules, currency = rules_of(options)
+    refuse_wrong_square(options["square_base_url"], options["square_environment"])
+    companies = companies_of(options["company_ids"])
+    page = options["payment_page"].strip() or _page_of(books.variables)
+    return Scope(books, companies, options["square_base_url"], options["square_environment"], currency, page, rules, options["limit"])
+
+
+def rules_of(options: Mapping[str, t.Any]) -> tuple[Rules, str]:
+    """By what is judged, and in which currency. Raises IncidentError for what makes no sense."""
     _at_least(options, 1, "limit", "statement_timeout", "max_age_days")
     _at_least(options, 0, "pending_hours")
     schedule = schedule_of(options["schedule_days"], options["max_attempts"], options["max_card_attempts"])
     currency = options["currency"].strip()
     if not _CURRENCY.fullmatch(currency) or currency in _WITHOUT_CENTS:
         raise IncidentError(f"currency is `{currency}`; write three capital letters of a currency with cents, for example USD")
-    refuse_wrong_square(options["square_base_url"], options["square_environment"])
-    companies = companies_of(options["company_ids"])
-    rules = Rules(schedule, options["pending_hours"], options["max_age_days"])
-    page = options["payment_page"].strip() or _page_of(books.variables)
-    return Scope(books, companies, options["square_base_url"], options["square_environment"], currency, page, rules, options["limit"])
+    return Rules(schedule, options["pending_hours"], options["max_age_days"]), currency
+
+
+def refuse_bad_pace(options: Mapping[str, t.Any]) -> int:
+    """Raise IncidentError for a pace or a guard that makes no sense, also where nothing is due. Gives the guard of money, in cents."""
+    _at_least(options, 1, "max_in_flight")
+    _at_least(options, 0, "max_per_second", "max_payments")
+    if options["max_in_flight"] > MOST_HANDS:
+        raise IncidentError(
+            f"max_in_flight is {options['max_in_flight']}, and each one takes a session of the database; write at most {MOST_HANDS}"
+        )
+    return cents(money(options["max_total"], "max_total"))
 
 
 def pace_of(options: Mapping[str, t.Any]) -> Pace:
     """What the options of payment_retry alone say. Raises IncidentError for what makes no sense."""
-    _at_least(options, 1, "max_in_flight", "tries", "breaker_after")
-    _at_least(options, 0, "max_per_second", "same_key_hours", "listing_lag_seconds", "max_payments")
-    if options["max_in_flight"] > 64:
-        raise IncidentError(f"max_in_flight is {options['max_in_flight']}, and each one takes a session of the database; write at most 64")
+    most_cents = refuse_bad_pace(options)
+    _at_least(options, 1, "tries", "breaker_after")
+    _at_least(options, 0, "same_key_hours", "listing_lag_seconds")
     return Pace(
         options["max_in_flight"],
         options["max_per_second"],
@@ -130,7 +150,7 @@ def pace_of(options: Mapping[str, t.Any]) -> Pace:
         options["breaker_after"],
         Patience(options["same_key_hours"] * 3600, options["listing_lag_seconds"]),
         options["max_payments"],
-        cents(money(options["max_total"], "max_total")),
+        most_cents,
     )
 
 

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from . import payment_intent
 from .errors import IncidentError
 from .payment_accounts import Account
+from .payment_call import PROMPT
 from .payment_charging import BUSY, LEFT, STOPPED, Done, Work, charge_intent, settled
 from .payment_due import LIVE, Row
 from .payment_gate import Stopped
@@ -65,8 +66,8 @@ def looked_up(intent: Intent, payments: Sequence[Seen], is_late: bool) -> Settle
 def resolve_one(work: Work, row: Row, intent: Intent, patience: Patience) -> Done:
     """Find out what became of an intent, and settle it. Whatever can happen is told and not raised."""
     try:
-        with work.gate.passing():
-            return _resolved(work, row, intent, patience)
+        work.gate.begin()
+        return _resolved(work, row, intent, patience)
     except Stopped as error:
         return Done(row, intent, Settled(UNKNOWN, intent.code), STOPPED, str(error))
     except SquareDown as error:
@@ -85,13 +86,11 @@ def resolve_one(work: Work, row: Row, intent: Intent, patience: Patience) -> Don
 def _resolved(work: Work, row: Row, intent: Intent, patience: Patience) -> Done:
     account = work.register.account(row.company_id)
     with work.sessions.borrowed() as session:
-        if not payment_intent.try_lock(session.connection, intent.payment_id):
+        now = payment_intent.locked_at(session.connection, intent.payment_id)
+        if now is None:
             return Done(row, intent, Settled(UNKNOWN, intent.code), BUSY, "another run is at it")
         try:
-            with session.transaction() as cursor:
-                cursor.execute("SELECT clock_timestamp()")
-                now: datetime = cursor.fetchone()[0]
-                fresh = payment_intent.read(session.connection, intent.id)
+            fresh = payment_intent.read(session.connection, intent.id)
             if fresh.state not in payment_intent.OPEN:
                 return Done(row, fresh, Settled(fresh.state, fresh.code, fresh.square_payment_id))
             found = _looked(account, fresh, now, math.inf)
@@ -116,7 +115,7 @@ def _looked(account: Account, intent: Intent, now: datetime, lag: float) -> Sett
         return found
     listing = account.listing_with_events()
     # The two clocks are compared by how long ago it is, at either.
-    since = (now - intent.called_at).total_seconds() - listing.age()
+    since = (now - intent.called_at).total_seconds() - PROMPT - listing.age()
     return looked_up(intent, listing.referring(intent.payment_id), since > lag)
 
 

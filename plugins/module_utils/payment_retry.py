@@ -119,10 +119,11 @@ def retry(scope: Scope, pace: Pace, incident: str, check_mode: bool) -> dict[str
             return payment_report.retried(scope, plan, *_foreseen(work, plan), gate, check_mode)
         with scope.books.writing(incident) as connection:
             payment_intent.make_table(connection)
-        with ThreadPoolExecutor(max_workers=pace.max_in_flight) as threads:
+        with ThreadPoolExecutor(max_workers=gate.hands) as threads:
             # What is open decides which periods may be charged at all.
             resolved = list(threads.map(lambda one: resolve_one(work, one[0], one[1], pace.patience), plan.open))
-            done = list(threads.map(lambda row: charge_one(work, row), plan.due))
+            # The older months first: two of one subscription at once would only wait for one another.
+            done = list(threads.map(lambda row: charge_one(work, row), sorted(plan.due, key=lambda row: row.begins_at)))
     return payment_report.retried(scope, plan, resolved, done, gate, check_mode)
 
 
@@ -131,7 +132,7 @@ def _register(scope: Scope, plan: Plan, stack: ExitStack, connections: int, gate
     # Square shows a year.
     begin = max(begin, plan.now - timedelta(days=364))
     credentials = StoredCredentials(scope.books.variables.get(KEY_VARIABLE, ""))
-    return Register(PaymentAccounts(stack, connections, gate.limited), credentials, scope.setting, begin)
+    return Register(PaymentAccounts(stack, connections, gate.limited, gate.calling), credentials, scope.setting, begin)
 
 
 def _refuse_places(register: Register, plan: Plan, scope: Scope, gate: Gate, in_flight: int) -> None:

@@ -76,8 +76,6 @@ def settle(session: Once, intent: Intent, outcome: Settled) -> bool:
         "square": outcome.square_id,
         "becomes": becomes,
     }
-    with session.connection.cursor() as cursor:
-        # Whether anything else is owed is asked by one session at a time.
-        cursor.execute("SELECT FROM subscriptions WHERE id = %(subscription)s FOR NO KEY UPDATE", values)
-    ((active,),) = session.run(_SETTLE, values)
+    # Whether anything else is owed is asked by one session at a time.
+    ((active,),) = session.run(_SETTLE, values, "SELECT FROM subscriptions WHERE id = %(subscription)s FOR NO KEY UPDATE;")
     return bool(active)

@@ -31,10 +31,10 @@ class Once:
     def __init__(self, connection: t.Any) -> None:
         self.connection = connection
 
-    def run(self, statement: Statement, values: Mapping[str, t.Any]) -> list[tuple[t.Any, ...]]:
-        """The rows of a statement."""
+    def run(self, statement: Statement, values: Mapping[str, t.Any], before: str = "") -> list[tuple[t.Any, ...]]:
+        """The rows of a statement. What goes before it goes to the server along with it."""
         with self.connection.cursor() as cursor:
-            cursor.execute(statement.direct, values)
+            cursor.execute(before + statement.direct, values)
             return list(cursor.fetchall())
 
 
@@ -45,11 +45,11 @@ class Often(Once):
         super().__init__(connection)
         self._prepared: set[str] = set()
 
-    def run(self, statement: Statement, values: Mapping[str, t.Any]) -> list[tuple[t.Any, ...]]:
-        """The rows of a statement."""
+    def run(self, statement: Statement, values: Mapping[str, t.Any], before: str = "") -> list[tuple[t.Any, ...]]:
+        """The rows of a statement. What goes before it goes to the server along with it."""
         with self.connection.cursor() as cursor:
             if statement.name not in self._prepared:
                 cursor.execute(statement.prepare)
                 self._prepared.add(statement.name)
-            cursor.execute(statement.execute, values)
+            cursor.execute(before + statement.execute, values)
             return list(cursor.fetchall())

@@ -12,7 +12,7 @@ import re
 import threading
 import typing as t
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from datetime import datetime, timezone
 from functools import partial
 
@@ -83,15 +83,28 @@ class Reply(t.NamedTuple):
 class PaymentAccount:
     """The account of one company. Everything but `charge` raises SquareRefusal or SquareDown."""
 
-    def __init__(self, token: str, base_url: str, transport: t.Any, limited: Callable[[float], None] | None = None) -> None:
-        """`limited` waits so many seconds where Square limits the rate of a look; without it that is a SquareDown."""
-        self._base_url, self._limited = base_url, limited
+    def __init__(
+        self,
+        token: str,
+        base_url: str,
+        transport: t.Any,
+        limited: Callable[[float], None] | None = None,
+        looking: Callable[[], AbstractContextManager[t.Any]] = nullcontext,
+    ) -> None:
+        """`limited` waits so many seconds where Square limits the rate of a look; without it that is a SquareDown.
+
+        `looking` is entered for each look.
+        """
+        self._base_url, self._limited, self._looking = base_url, limited, looking
         self._square = Square(token=token, base_url=base_url, httpx_client=transport)
 
     def charge(self, request: dict[str, t.Any]) -> Reply:
         """Ask for one payment, once. Whatever happens is a reply."""
+        # As a field that is added to the body, since of one of its own the SDK looks the types up anew each time: a third of its own time.
+        options: t.Any = {**_ASKED_ONCE, "additional_body_parameters": {"amount_money": request["amount_money"]}}
+        asked = {name: value for name, value in request.items() if name != "amount_money"}
         try:
-            made = _made(_plain(self._square.payments.create(**request, request_options=_ASKED_ONCE))["payment"])
+            made = _made(_plain(self._square.payments.create(**asked, request_options=options))["payment"])
             return Reply(200, payment=made) if made else Reply(0, detail=_FORMLESS)
         except ApiError as error:
             return _refused(error)
@@ -180,7 +193,8 @@ class PaymentAccount:
     def _asked(self, what: str, question: Callable[[], Found]) -> Found:
         for number in range(_LOOKS):
             try:
-                return self._asked_once(what, question)
+                with self._looking():
+                    return self._asked_once(what, question)
             except SquareLimited as error:
                 if self._limited is None or number == _LOOKS - 1:
                     raise
@@ -205,11 +219,17 @@ class PaymentAccount:
 class PaymentAccounts:
     """The accounts of many companies over one pool of connections for each address; companies with one token share an account."""
 
-    def __init__(self, stack: ExitStack, connections: int, limited: Callable[[float], None] | None = None) -> None:
+    def __init__(
+        self,
+        stack: ExitStack,
+        connections: int,
+        limited: Callable[[float], None] | None = None,
+        looking: Callable[[], AbstractContextManager[t.Any]] = nullcontext,
+    ) -> None:
         """The connections are closed with the stack. Raises LibraryMissing where the SDK is missing."""
         if MISSING_SDK:
             raise LibraryMissing(MISSING_SDK)
-        self._stack, self._connections, self._limited = stack, connections, limited
+        self._stack, self._connections, self._limited, self._looking = stack, connections, limited, looking
         self._transports: dict[str, t.Any] = {}
         self._accounts: dict[tuple[str, str], PaymentAccount] = {}
         self._lock = threading.Lock()
@@ -221,7 +241,7 @@ class PaymentAccounts:
                 transport = square_transport.client_of(base_url, PAYMENT_SECONDS, self._connections)
                 self._transports[base_url] = self._stack.enter_context(transport)
             if (base_url, token) not in self._accounts:
-                self._accounts[base_url, token] = PaymentAccount(token, base_url, self._transports[base_url], self._limited)
+                self._accounts[base_url, token] = PaymentAccount(token, base_url, self._transports[base_url], self._limited, self._looking)
             return self._accounts[base_url, token]
 
 

@@ -20,23 +20,18 @@ from .billing_terms import companies_of
 from .container_log import LogTooLong, bounded, to_lines
 from .docker_engine import DockerEngine
 from .errors import IncidentError
-from .payment_accounts import PRODUCTION, SANDBOX, Firm
+from .payment_accounts import Firm
 from .payment_books import PaymentBooks
+from .payment_options import PACE_OPTIONS, PAYMENT_OPTIONS, refuse_bad_pace, rules_of
 from .square_account import SquareDown, SquareRefusal, check_base_url
 from .square_credentials import KEY_VARIABLE, StoredCredentials, Unreadable
 from .square_webhook import WebhookAccounts, WebhookSubscription
 from .stack import environment_of, group_by_service
-from .stack_options import POSTGRES_OPTIONS, STACK_OPTIONS
 
 SETTING_OPTIONS: dict[str, dict[str, t.Any]] = {
-    **STACK_OPTIONS,
-    **POSTGRES_OPTIONS,
-    "company_ids": {"type": "list", "elements": "str"},
+    **PAYMENT_OPTIONS,
+    **PACE_OPTIONS,
     "backend_service": {"type": "str", "default": "backend"},
-    "square_base_url": {"type": "str", "default": ""},
-    "square_environment": {"type": "str", "choices": [PRODUCTION, SANDBOX], "default": PRODUCTION},
-    "limit": {"type": "int", "default": 1000},
-    "statement_timeout": {"type": "int", "default": 60},
 }
 # The env file has one address and one key. So many accounts are asked for the subscription that they are of.
 MOST_ACCOUNTS = 64
@@ -134,6 +129,9 @@ class Backend:
 
 def look(options: Mapping[str, t.Any]) -> dict[str, t.Any]:
     """What the module returns for its options. Raises IncidentError for what the caller has to put right."""
+    # What would make no sense in the modules after this one is told here, before anybody is asked, and also where nothing is due.
+    rules_of(options)
+    refuse_bad_pace(options)
     companies = companies_of(options["company_ids"])
     books = books_of(options)
     setting, environment = options["square_base_url"], options["square_environment"]

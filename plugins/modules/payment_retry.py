@@ -30,6 +30,7 @@ extends_documentation_fragment:
   - circuit_sage.incident_response.postgres
   - circuit_sage.incident_response.square
   - circuit_sage.incident_response.payments
+  - circuit_sage.incident_response.charging
 attributes:
   check_mode:
     description: Lists exactly what would be charged, to whom and how much. Reads at Square, and writes nowhere.
@@ -46,14 +47,6 @@ options:
     description: How many seconds to wait for a row that somebody else has locked, and for another run that makes the table.
     type: int
     default: 5
-  max_in_flight:
-    description: How many charges may be under way at once, 1 to 64. After Square has limited the rate it is half as many for a while.
-    type: int
-    default: 4
-  max_per_second:
-    description: How many charges are begun in a second at most; V(0) for no limit.
-    type: float
-    default: 10
   tries:
     description:
       - How often one request is sent under its key where Square gives no outcome. C(Retry-After) is honoured, and the SDK's own retries are
@@ -73,14 +66,6 @@ options:
       - How late Square may show a payment in its list. A payment that is not in a younger list may have been made all the same.
     type: float
     default: 300
-  max_payments:
-    description: Guard. How many payments may be due. A run with more is refused before the first one.
-    type: int
-    default: 500
-  max_total:
-    description: Guard. How much money may be due. A run with more is refused before the first charge.
-    type: str
-    default: "50000.00"
 """
 
 EXAMPLES = r"""

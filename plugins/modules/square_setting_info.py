@@ -19,11 +19,16 @@ description:
   - Counts in the log of the backend how it answered Square.
   - Keys are compared in memory, and returned as fingerprints under a random key. Nothing is written anywhere. Where the environment is
     wrong no token is sent.
+  - It is the first look at payments. So it also takes the options of M(circuit_sage.incident_response.payment_audit_info) and
+    M(circuit_sage.incident_response.payment_retry) that say how payments are judged and charged, and refuses what makes no sense in them
+    before anybody is asked, and also where nothing is due.
 author: Circuit Sage contributors (@circuit-sage)
 extends_documentation_fragment:
   - circuit_sage.incident_response.stack
   - circuit_sage.incident_response.postgres
   - circuit_sage.incident_response.square
+  - circuit_sage.incident_response.payments
+  - circuit_sage.incident_response.charging
 attributes:
   check_mode:
     description: Reads only, in check mode and without.
@@ -32,29 +37,10 @@ attributes:
     description: Changes nothing.
     support: none
 options:
-  company_ids:
-    description:
-      - The companies to look at, by their ids (UUID). Default is all.
-    type: list
-    elements: str
   backend_service:
     description: The Compose service of the application.
     type: str
     default: backend
-  square_environment:
-    description:
-      - What the system is. In V(production) money has to move, and in V(sandbox) none may.
-    type: str
-    choices: [production, sandbox]
-    default: production
-  limit:
-    description: How many payments C(affected) of RV(environment) has at most.
-    type: int
-    default: 1000
-  statement_timeout:
-    description: How many seconds one statement may take in the database.
-    type: int
-    default: 60
 """
 
 EXAMPLES = r"""

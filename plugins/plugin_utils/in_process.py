@@ -55,3 +55,21 @@ def carry_out(
         return t.cast(Mapping, json.loads(json.dumps(work(checked.validated_parameters))))
     except IncidentError as error:
         return {"failed": True, "msg": str(error)}
+
+
+class InProcessAction(ActionBase):
+    """The action of a module whose whole work may be done here. What derives from it names the module, its options and the work."""
+
+    _supports_check_mode = True
+    module: str
+    spec: Mapping
+
+    def work(self, options: Mapping) -> Mapping:
+        """What the module returns for these options; it may raise IncidentError."""
+        raise NotImplementedError
+
+    def run(self, tmp: str | None = None, task_vars: Mapping | None = None) -> Mapping:
+        """Return what the module would."""
+        result: Mapping = super().run(tmp, task_vars)
+        result.update(carry_out(self, self.module, dict(self._task.args), self.spec, self.work, task_vars or {}))
+        return result

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from playbook import BIN, Player, Run, user_environment
 from sandbox import CHECKOUT, Sandbox
 
@@ -68,6 +69,26 @@ class TestOnAFault:
         message = re.findall(r'"msg": "(.*)"', run.stdout)[-1]
         assert message.startswith("diagnosed: cause postgres_paused")
         assert message.endswith(f"{run.record.folder}/report.md")
+
+    def test_the_example_of_observe(self, player: Player, tmp_path: Path) -> None:
+        """The play of the role's README, with the sandbox's places, says the symptom, the cause and what would be done."""
+        readme = (CHECKOUT / "roles/observe/README.md").read_text(encoding="utf-8")
+        play = yaml.safe_load(readme.partition("```yaml\n")[2].partition("```")[0])
+        defaults = play[0]["module_defaults"]
+        defaults["group/circuit_sage.incident_response.all"] |= {
+            "project_src": "{{ circuit_sage_project_src }}",
+            "project_name": "{{ circuit_sage_project_name }}",
+            "files": "{{ circuit_sage_compose_files }}",
+            "env_file": "{{ circuit_sage_env_file }}",
+        }
+        defaults["group/circuit_sage.incident_response.postgres"] = {"login_port": "{{ circuit_sage_postgres_port }}"}
+        del play[0]["vars"]
+        (tmp_path / "example.yml").write_text(yaml.safe_dump(play), encoding="utf-8")
+        run = player.play("-v", playbook=str(tmp_path / "example.yml"))
+        assert run.status == 0, run.output
+        assert "postgres is paused" in run.stdout
+        assert re.search(r"postgres_paused: .* \(unpause_postgres, act: ", run.stdout), run.stdout
+        assert run.changed == 0
 
     def test_installed_with_the_account(self, installed: Path, tmp_path: Path) -> None:
         """One setting gives the short account there, too."""

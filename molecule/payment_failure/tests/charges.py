@@ -60,19 +60,26 @@ def account(number: int, companies: Iterable[int]) -> dict[str, Any]:
 
 
 @contextmanager
-def empty(server: Server) -> Iterator[Books]:
-    """A database with the application's schema and no rows."""
+def copied(server: Server, template: str = "template1") -> Iterator[Books]:
+    """A database with what another one holds."""
     name = f"charges_{uuid.uuid4().hex[:8]}"
-    server.admin(f"CREATE DATABASE {name}")
+    server.admin(f"CREATE DATABASE {name} TEMPLATE {template}")
     books = Books(server, name)
     try:
-        books.ask("CREATE EXTENSION pgcrypto")
-        for path in sorted((BACKEND / "migrations").glob("*.sql")):
-            books.ask(path.read_text(encoding="utf-8"))
         yield books
     finally:
         books.close()
         server.admin(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def empty(server: Server) -> Iterator[Books]:
+    """A database with the application's schema and no rows."""
+    with copied(server) as books:
+        books.ask("CREATE EXTENSION pgcrypto")
+        for path in sorted((BACKEND / "migrations").glob("*.sql")):
+            books.ask(path.read_text(encoding="utf-8"))
+        yield books
 
 
 def options(books: Books, square: SquareControl, **given: Any) -> dict[str, Any]:

@@ -6,14 +6,20 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import random
+import signal
+import threading
 import time
 from collections import Counter
+from multiprocessing.connection import wait
 from typing import Any
 
 from books import Books
 from charges import AT_ONCE, identity, retry
 from square_control import SquareControl
+
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import payment_options, payment_retry
 
 # Workers are copies of this process, which has everything imported already.
 _PROCESSES = multiprocessing.get_context("fork")
@@ -62,8 +68,20 @@ def is_quiet(done: dict[str, Any]) -> bool:
     return not done["attempted"] and not any(one["verdict"] in UNSETTLED for one in done["left"])
 
 
-def work(books: Books, square: SquareControl) -> None:
-    """Run until nothing is left to do."""
+def work(books: Books, square: SquareControl, seconds: float | None) -> None:
+    """Run until nothing is left to do, or until `kill -9` so many seconds after it was planned what is resolved and charged."""
+    planned = payment_retry.planned
+
+    def then_killed(scope: payment_options.Scope) -> payment_retry.Plan:
+        plan = planned(scope)
+        killing = threading.Timer(seconds or 0, os.kill, (os.getpid(), signal.SIGKILL))
+        killing.daemon = True
+        killing.start()
+        return plan
+
+    if seconds is not None:
+        # In this copy of the process alone.
+        payment_retry.planned = then_killed
     while not is_quiet(retry(books, square, limit=10**6, **CHOSEN)):
         pass
 
@@ -76,25 +94,28 @@ class Drive:
         self._chance = random.Random(seed)  # noqa: S311 - made-up moments
         self.kills = 0
 
-    def _start(self) -> Any:
-        worker = _PROCESSES.Process(target=work, args=(self._books, self._square))
+    def _start(self, seconds: float | None = None) -> Any:
+        worker = _PROCESSES.Process(target=work, args=(self._books, self._square, seconds))
         worker.start()
         return worker
 
+    def _start_doomed(self) -> Any:
+        return self._start(self._chance.uniform(0.02, 1.0))
+
     def killed(self, times: int, workers: int, until: float) -> None:
-        """Kill one worker after another, each in the midst of its work, and start another in its place."""
+        """Let workers be killed, each in the midst of its work, and start another in the place of each, as long as there is work."""
         # What Square's SDK makes at its first use, the workers have then.
         retry(self._books, self._square, company_ids=[identity("company", 1)], **CHOSEN)
-        running = [self._start() for _ in range(workers)]
+        running = [self._start_doomed() for _ in range(workers)]
         try:
             while self.kills < times and time.monotonic() < until:
-                victim = self._chance.randrange(workers)
-                running[victim].join(self._chance.uniform(0.1, 2.5))
-                if running[victim].is_alive():
-                    running[victim].kill()
-                    self.kills += 1
-                running[victim].join()
-                running[victim] = self._start()
+                wait([worker.sentinel for worker in running], until - time.monotonic())
+                ended = [worker for worker in running if not worker.is_alive()]
+                if any(worker.exitcode == 0 for worker in ended):
+                    break
+                assert all(worker.exitcode == -signal.SIGKILL for worker in ended), "a worker broke off"
+                self.kills += len(ended)
+                running = [self._start_doomed() if worker in ended else worker for worker in running]
         finally:
             for worker in running:
                 worker.kill()

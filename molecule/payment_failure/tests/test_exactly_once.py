@@ -23,8 +23,8 @@ PERIODS = 4
 # A subscription's periods share a card, and each account has so many companies.
 COMPANIES_OF_AN_ACCOUNT = 50
 LAG_SECONDS = 0.3
-# The whole takes about a minute on two cores; a machine that is busy with something else takes longer.
-KILLING_SECONDS = 40
+# The whole takes about a minute on two cores of their own; a machine that is busy with something else takes longer.
+KILLING_SECONDS = 120
 RECOVERY_SECONDS = 600
 
 

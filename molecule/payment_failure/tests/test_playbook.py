@@ -89,22 +89,25 @@ def test_the_key_is_told_from_the_address(sandbox: Sandbox, player: Player) -> N
 @pytest.mark.parametrize(
     ("setting", "words"),
     [
-        ({"company_id": "nonsense"}, "nonsense"),
         ({"company_id": "00000000-0000-4000-8000-00000000dead"}, "there is no company"),
-        ({"payment_failure_schedule_days": [3, 1]}, "schedule_days goes backwards"),
-        ({"payment_failure_max_total": "0.01"}, "the guard max_total (0.01) stopped the run"),
-        ({"circuit_sage_square_base_url": "http://square.example"}, "without TLS"),
+        ({"payment_failure_max_in_flight": 0}, "max_in_flight is 0"),
     ],
     ids=lambda given: "-".join(given) if isinstance(given, dict) else "",
 )
-def test_bad_input_is_told_in_one_sentence(
-    sandbox: Sandbox, payments: StackPayments, player: Player, setting: dict[str, object], words: str
+def test_bad_input_is_told_in_one_sentence_also_where_nothing_is_due(
+    payments: StackPayments, player: Player, setting: dict[str, object], words: str
 ) -> None:
+    payments.square.reset()
+    run = player.play("-e", json.dumps(setting))
+    assert run.status == 2
+    assert words in run.record.content["summary"]
+    assert "Traceback" not in run.output
+    assert payments.square.calls() == []
+
+
+def test_a_run_that_would_charge_too_much_charges_nothing(sandbox: Sandbox, payments: StackPayments, player: Player) -> None:
     with sandbox.fault("insufficient_funds"):
         before = rows(sandbox)
-        run = player.play("-e", json.dumps(setting))
-        assert run.status == 2
-        assert words in run.record.content["summary"]
-        assert "Traceback" not in run.output
-        assert rows(sandbox) == before
-        assert payments.square.charges() == []
+        run = player.play("-e", json.dumps({"payment_failure_max_total": "0.01"}))
+        assert (run.status, rows(sandbox), payments.square.charges()) == (2, before, [])
+        assert "the guard max_total (0.01) stopped the run" in run.record.content["summary"]

@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
 from books import Books, module
-from charges import INCIDENT, fill
+from charges import INCIDENT, fill, retry
 from square_control import SquareControl
+
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 
 NOBODY = "579c5d00-a784-57f9-b262-b2b0f1cec847"
 
@@ -33,11 +36,18 @@ NOBODY = "579c5d00-a784-57f9-b262-b2b0f1cec847"
 def test_bad_input_is_refused_before_any_charge(books: Books, square: SquareControl, given: dict[str, Any], words: str) -> None:
     fill(books, square, 1)
     before = books.digest()
-    sandbox = {"square_base_url": square.base_url, "square_environment": "sandbox", "incident": INCIDENT}
-    told = module(books, "payment_retry", **{**sandbox, **given})
-    assert words in told["msg"] and "\n" not in told["msg"]
+    with pytest.raises(IncidentError, match=re.escape(words)) as refused:
+        retry(books, square, **given)
+    assert "\n" not in str(refused.value)
     assert [call for call in square.calls() if call.startswith("POST")] == []
     assert books.digest() == before
+
+
+def test_the_module_refuses_in_one_sentence(books: Books, square: SquareControl) -> None:
+    """Also where nothing is due."""
+    told = module(books, "payment_retry", incident=INCIDENT, square_base_url=square.base_url, square_environment="sandbox", max_in_flight=0)
+    assert told["msg"] == "max_in_flight is 0; write 1 or a number above it"
+    assert square.calls() == []
 
 
 def test_a_wrong_encryption_key_is_called_that(books: Books, square: SquareControl) -> None:
@@ -45,8 +55,8 @@ def test_a_wrong_encryption_key_is_called_that(books: Books, square: SquareContr
     # Encrypted, but not under the key of the env file.
     path = "{integrations,payment,credentials,accessToken}"
     books.ask(f"UPDATE companies SET settings = jsonb_set(settings, '{path}', to_jsonb(%s::text))", ":".join(["00" * 16] * 3))
-    told = module(books, "payment_retry", incident=INCIDENT, square_base_url=square.base_url, square_environment="sandbox")
-    assert "does not decrypt with ENCRYPTION_KEY of the env file" in told["msg"]
+    with pytest.raises(IncidentError, match="does not decrypt with ENCRYPTION_KEY of the env file"):
+        retry(books, square)
     assert square.calls() == []
 
 

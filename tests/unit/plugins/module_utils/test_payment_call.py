@@ -79,9 +79,27 @@ def test_what_may_have_been_charged_is_never_called_refused(replies: list[Reply]
 
 def test_a_run_that_ends_does_not_wait_for_another_try() -> None:
     gate = Gate(4, 0, 5)
+
+    def ask() -> Reply:
+        gate.stop("enough")
+        return NOTHING
+
+    outcome = payment_call.charge(ask, gate, 4, False, lambda: pytest.fail("another try"))
+    assert outcome.state == UNKNOWN
+
+
+def test_a_run_that_has_ended_asks_for_nothing() -> None:
+    gate = Gate(4, 0, 5)
     gate.stop("enough")
-    outcome, asked, _kept = charged(NOTHING, CHARGED, gate=gate)
-    assert (outcome.state, asked) == (UNKNOWN, 1)
+    with pytest.raises(Stopped, match="enough"):
+        charged(CHARGED, gate=gate)
+
+
+def test_a_request_that_had_to_wait_is_kept_as_called_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = Gate(4, 20, 5)
+    monkeypatch.setattr(payment_call, "PROMPT", 0.03)
+    assert charged(CHARGED, gate=gate) == (Settled(SUCCEEDED, None, "p1"), 1, 0)
+    assert charged(CHARGED, gate=gate) == (Settled(SUCCEEDED, None, "p1"), 1, 1)
 
 
 def test_the_wait_grows_and_follows_square() -> None:
@@ -98,7 +116,7 @@ def test_never_more_than_so_many_are_under_way() -> None:
     lock = threading.Lock()
 
     def one(_number: int) -> None:
-        with gate.passing():
+        with gate.calling():
             with lock:
                 under_way.append(1)
                 most.append(len(under_way))
@@ -111,28 +129,35 @@ def test_never_more_than_so_many_are_under_way() -> None:
     assert max(most) == 3
 
 
-def test_the_pace_is_kept_by_first_and_further_requests_alike() -> None:
-    gate = Gate(8, 100, 5)
-    began: list[float] = []
+def test_in_no_second_leave_more_requests_than_the_pace_however_they_bunch_on_the_way() -> None:
+    gate = Gate(8, 40, 5)
+    left: list[float] = []
+    delays = iter([0.2, 0.17, 0.15, 0.12, 0.1, 0.07, 0.05, 0.02, *[0.0] * 100])
 
-    def one(_number: int) -> None:
-        with gate.passing():
-            began.append(time.monotonic())
-            gate.wait(0)
-            began.append(time.monotonic())
+    def ask(replies: list[Reply]) -> Reply:
+        left.append(time.monotonic())
+        return replies.pop()
+
+    def one(number: int) -> None:
+        replies = [CHARGED, NOTHING] if number % 3 == 0 else [CHARGED]
+        gate.begin()
+        # As where a row is locked by somebody for a while: all of them come at once then.
+        time.sleep(next(delays))
+        payment_call.charge(lambda: ask(replies), gate, 4, False, lambda: None, first_wait=0.001)
 
     with ThreadPoolExecutor(max_workers=8) as threads:
-        list(threads.map(one, range(10)))
-    began.sort()
-    # Twenty requests at a hundred in a second; the clock of a thread may be read a little late.
-    assert began[-1] - began[0] >= 19 / 100 - 0.02
+        list(threads.map(one, range(36)))
+    assert len(left) == 48
+    left.sort()
+    assert max(sum(moment <= other < moment + 1 for other in left) for moment in left) <= 40
+    assert left[-1] - left[0] < 10
 
 
 def test_a_limited_rate_holds_everybody_and_halves_what_is_under_way() -> None:
     gate = Gate(8, 0, 5)
     gate.hold(0.05)
     began = time.monotonic()
-    with gate.passing():
+    with gate.calling():
         assert time.monotonic() - began >= 0.045
     assert gate._limit == 4
     for _number in range(20):
@@ -149,7 +174,35 @@ def test_charges_without_an_outcome_open_the_breaker() -> None:
     assert gate.is_outage and "no outcome for 3 charges in a row" in str(gate.reason)
     gate.stop("another reason")
     assert "no outcome" in str(gate.reason)
-    with pytest.raises(Stopped, match="no outcome"), gate.passing():
+    with pytest.raises(Stopped, match="no outcome"), gate.calling():
         raise AssertionError
     with pytest.raises(Stopped):
-        gate.wait(60)
+        gate.begin(60)
+
+
+@pytest.mark.parametrize("holds", [False, True], ids=["full", "held"])
+def test_whoever_waits_for_a_turn_is_told_that_the_run_has_ended(holds: bool) -> None:
+    gate = Gate(1, 0, 3)
+    with ThreadPoolExecutor(max_workers=4) as threads, gate.calling():
+        if holds:
+            gate.hold(60)
+        waiting = [threads.submit(charged, CHARGED, gate=gate) for _number in range(4)]
+        time.sleep(0.02)
+        gate.stop("enough")
+        assert [str(one.exception(timeout=5)) for one in waiting] == ["enough"] * 4
+
+
+def test_who_waits_for_the_pace_leaves_the_place_to_others() -> None:
+    gate = Gate(1, 0.5, 3)
+    charged(CHARGED, gate=gate)
+    with ThreadPoolExecutor(max_workers=1) as threads:
+        waiting = threads.submit(charged, CHARGED, gate=gate)
+        with gate.calling() as waited:
+            assert waited < 1.5
+        gate.stop("enough")
+        assert isinstance(waiting.exception(timeout=5), Stopped)
+
+
+@pytest.mark.parametrize(("max_in_flight", "hands"), [(1, 1), (4, 6), (16, 24), (60, 64), (64, 64)])
+def test_others_are_made_ready_while_some_are_at_square(max_in_flight: int, hands: int) -> None:
+    assert Gate(max_in_flight, 0, 5).hands == hands

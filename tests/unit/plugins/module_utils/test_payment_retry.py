@@ -32,6 +32,7 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils.err
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.password_login import Server
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.payment_books import PaymentBooks
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.payment_due import Row
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.payment_gate import Gate
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.payment_intent import Intent, Wish
 
 DEFAULTS = {name: option.get("default") for name, option in {**payment_options.PAYMENT_OPTIONS, **payment_options.CHARGING_OPTIONS}.items()}
@@ -276,6 +277,33 @@ def test_an_outage_opens_the_breaker_and_keeps_the_intents(scene: Scene) -> None
     scene.square.faults([])
     assert len(scene.retry()["charged"]) == 8
     assert len(scene.square.charges()) == 8
+
+
+def test_a_run_that_ends_between_intent_and_request_leaves_the_intent_to_the_next(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = scene.with_rows(unpaid(1), unpaid(2))
+    real = payment_intent.intend
+
+    def intend(session: t.Any, wish: Wish) -> Intent | None:
+        intent = real(session, wish)
+        gates[-1].stop("the account is not in order")
+        return intent
+
+    gates: list[Gate] = []
+
+    def gate(*how: t.Any) -> Gate:
+        gates.append(Gate(*how))
+        return gates[-1]
+
+    monkeypatch.setattr(payment_retry, "Gate", gate)
+    monkeypatch.setattr(payment_intent, "intend", intend)
+    done = scene.retry(max_in_flight=1)
+    assert [(one["verdict"], one["reason"]) for one in done["left"]] == [("stopped", "the account is not in order")] * 2
+    assert (states(kept), kept.rows[unpaid(1).payment_id].status, scene.square.charges()) == ([("INTENT", None)], "pending", [])
+    assert (done["unknown"], done["declined"], kept.busy) == ([], [], set())
+    monkeypatch.setattr(payment_intent, "intend", real)
+    assert len(scene.retry()["charged"]) == 2
+    assert [one.attempt for one in kept.intents.values()] == [1, 1]
+    assert len({charge["reference_id"] for charge in scene.square.charges()}) == len(scene.square.charges()) == 2
 
 
 def test_the_rate_limit_is_honoured_under_the_same_key(scene: Scene) -> None:

@@ -106,7 +106,7 @@ def test_where_an_address_leads(setting: str, words: str) -> None:
     assert square_environment.leads_to(setting) == words
 
 
-OPTIONS = {"company_ids": None, "square_base_url": "", "limit": 10}
+OPTIONS = {**{name: option.get("default") for name, option in square_setting.SETTING_OPTIONS.items()}, "limit": 10}
 
 
 @pytest.fixture
@@ -129,10 +129,25 @@ def test_no_token_is_sent_to_the_wrong_environment(monkeypatch: pytest.MonkeyPat
     assert found["webhook"]["company_id"] is None
 
 
-@pytest.mark.usefixtures("system")
-def test_bad_companies_are_refused_first() -> None:
-    with pytest.raises(IncidentError, match="company_ids holds `x`"):
-        square_setting.look({**OPTIONS, "company_ids": ["x"], "square_environment": "production"})
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"company_ids": ["x"]}, "company_ids holds `x`"),
+        ({"schedule_days": [3, 1]}, "schedule_days goes backwards"),
+        ({"currency": "Euro"}, "currency is `Euro`"),
+        ({"max_in_flight": 0}, "max_in_flight is 0; write 1"),
+        ({"max_in_flight": 65}, "write at most 64"),
+        ({"max_per_second": -1.0}, "max_per_second is -1.0; write 0"),
+        ({"max_payments": -1}, "max_payments is -1; write 0"),
+        ({"max_total": "much"}, "max_total is `much`"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_anybody_is_asked(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, t.Any], words: str
+) -> None:
+    monkeypatch.setattr(square_setting, "books_of", lambda _options: pytest.fail("the database was asked"))
+    with pytest.raises(IncidentError, match=words):
+        square_setting.look({**OPTIONS, **given})
 
 
 def test_an_address_without_tls_is_refused() -> None:

@@ -10,9 +10,12 @@ import typing as t
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from types import SimpleNamespace
 
-import httpx
 import pytest
+import urllib3
+from certificates import make_pair, served
 from kept_payments import account, token
 from square_control import SquareControl, free_port, started
 
@@ -128,22 +131,26 @@ def test_seconds_of(text: str | None, seconds: float | None) -> None:
     assert seconds_of(text) == seconds
 
 
-class Scripted(httpx.BaseTransport):
-    """Gives one answer to everything."""
+class Scripted:
+    """A pool that gives one answer to everything."""
 
     def __init__(self, status: int, body: t.Any) -> None:
         self._answer = status, body
+        self.asked: list[str] = []
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
+    def urlopen(self, _method: str, target: str, *_request: t.Any, **_how: t.Any) -> t.Any:
+        self.asked.append(target)
         if isinstance(self._answer[1], Exception):
             raise self._answer[1]
-        return httpx.Response(self._answer[0], content=json.dumps(self._answer[1]).encode(), headers={"Content-Type": "application/json"})
+        content = self._answer[1] if isinstance(self._answer[1], bytes) else json.dumps(self._answer[1]).encode()
+        return SimpleNamespace(status=self._answer[0], headers={"Content-Type": "application/json"}, data=content)
 
 
 def answered(status: int, body: t.Any) -> PaymentAccount:
-    client = square_transport.client_of("https://square.example.com", 1, 1)
-    client._transport = Scripted(status, body)
-    return PaymentAccount(token(1), "https://square.example.com", client)
+    return PaymentAccount(token(1), "https://square.example.com", square_transport.Client(Scripted(status, body), 1))
+
+
+LATE = urllib3.exceptions.ReadTimeoutError(t.cast(t.Any, None), "/", "late")
 
 
 @pytest.mark.parametrize(
@@ -155,7 +162,11 @@ def answered(status: int, body: t.Any) -> PaymentAccount:
         (200, [1], Reply(0, detail=square_payments._FORMLESS)),
         (302, {}, Reply(0, detail=square_payments._FORMLESS)),
         (500, {"errors": [{"code": "odd code!", "category": "API_ERROR"}]}, Reply(500, None, detail="500 without a code")),
-        (200, httpx.ReadTimeout("late"), Reply(0, detail="no answer in time")),
+        (200, LATE, Reply(0, detail="no answer in time")),
+        (200, urllib3.exceptions.ProtocolError("gone"), Reply(0, detail="ReadError")),
+        (200, urllib3.exceptions.SSLError("another name"), Reply(0, detail="ConnectError")),
+        (200, b"no json", Reply(0, detail=square_payments._FORMLESS)),
+        (502, b"<html>\xff", Reply(502, None, detail="502 without a code")),
     ],
 )
 def test_answers_of_other_forms(status: int, body: t.Any, reply: Reply) -> None:
@@ -171,14 +182,47 @@ def test_a_look_at_an_answer_of_another_form_is_a_sentence() -> None:
         odd = {"id": "p", "status": "S", "created_at": "2026-11-24T09:30:00", "amount_money": {"amount": 1, "currency": "USD"}}
         answered(200, {"payment": odd}).payment("p")
     with pytest.raises(SquareDown, match="did not answer in time"):
-        answered(200, httpx.ReadTimeout("late")).places()
+        answered(200, LATE).places()
 
 
 def test_payments_and_cards_go_past_the_sdk() -> None:
-    whole = {"payments": [{"id": "p"}], "cursor": "c"}
-    assert json.loads(square_transport.past(json.dumps(whole).encode())) == {"plain": {"payments": [{"id": "p"}]}, "cursor": "c"}
-    for content in (b"no json", b"[1]", b'{"locations": []}'):
-        assert square_transport.past(content) == content
+    assert square_transport.past({"payments": [{"id": "p"}], "cursor": "c"}) == {"plain": {"payments": [{"id": "p"}]}, "cursor": "c"}
+    others: list[t.Any] = [[1], {"locations": []}, None]
+    for body in others:
+        assert square_transport.past(body) == body
+
+
+def test_what_is_asked_is_written_as_square_reads_it() -> None:
+    pool = Scripted(200, {"cards": []})
+    account = PaymentAccount(token(1), "https://square.example.com", square_transport.Client(pool, 1))
+    assert list(account.cards()) == []
+    assert pool.asked == ["/v2/cards?include_disabled=true"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "proxy"),
+    [
+        ({}, None),
+        ({"https_proxy": "http://me:p%40ss@proxy.example:3128"}, "http://me:p%40ss@proxy.example:3128"),
+        ({"all_proxy": "http://proxy.example:3128"}, "http://proxy.example:3128"),
+        ({"https_proxy": "http://proxy.example:3128", "no_proxy": "square.example.com"}, None),
+    ],
+)
+def test_a_proxy_is_for_what_leaves_the_host(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], proxy: str | None) -> None:
+    for name in ("https_proxy", "all_proxy", "no_proxy", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    pool = square_transport.client_of("https://square.example.com", 1, 1)._pool
+    assert (pool.proxy.url if pool.proxy else None) == proxy
+    assert ("proxy-authorization" in pool.proxy_headers) is ("@" in str(proxy))
+    assert square_transport.client_of("http://127.0.0.1:1", 1, 1)._pool.proxy is None
+
+
+def test_a_certificate_that_nobody_vouches_for_is_no_answer(tmp_path: Path) -> None:
+    with served(make_pair(tmp_path)) as port, ExitStack() as stack:
+        shop = PaymentAccounts(stack, 1).account(token(1), f"https://localhost:{port}")
+        assert shop.charge(request()) == Reply(0, detail="ConnectError")
 
 
 def test_a_look_waits_where_square_limits_the_rate(square: SquareControl) -> None:
