@@ -106,7 +106,7 @@ def test_the_container_is_a_new_one_in_the_same_networks(contained: Story) -> No
     """Of the same image, without the process."""
     assert contained.after.identity != contained.before.identity
     assert contained.after.networks == contained.before.networks
-    assert "kdevtmpfsi" not in contained.processes
+    assert "sleep 900" not in contained.processes
 
 
 def test_the_order_of_the_guide(contained: Story) -> None:
@@ -136,7 +136,7 @@ def test_the_evidence_is_encrypted_and_can_be_read_with_the_key(contained: Story
     assert [name for name in names if not name.endswith(".gpg")] == []
     folder = contained.run.record.folder / "evidence"
     portrait = next(name for name in names if name.startswith("process-"))
-    assert "kdevtmpfsi 900" in key.read(folder / portrait)
+    assert "sleep 900" in key.read(folder / portrait)
     for wanted in ("host.processes.txt.gpg", "host.firewall.txt.gpg", "database.roles.json.gpg", "nginx.circuit-sage-access.log.gpg"):
         assert wanted in names
     assert "drill_support" in key.read(folder / "database.roles.json.gpg")
