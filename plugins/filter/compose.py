@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils import compose_override
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.diagnosis import plain
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
+from ansible_collections.circuit_sage.incident_response.plugins.plugin_utils import compose_override
 
 
 def _merge(text: str, addition: dict[str, t.Any]) -> str:

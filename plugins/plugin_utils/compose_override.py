@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Circuit Sage contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The text of the override with what an incident adds to it. Pure; on the controller only."""
+"""The text of the override with what an incident adds to it. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typing as t
 
 import yaml
 
-from .errors import IncidentError
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 
 # Compose puts the lists of several files together; with this tag a list stands instead of those before it.
 TAG = "!override"

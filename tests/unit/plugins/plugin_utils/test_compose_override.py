@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils import compose_override
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
+from ansible_collections.circuit_sage.incident_response.plugins.plugin_utils import compose_override
 
 PORTS = {"services": {"postgres": {"ports": ["127.0.0.1:5432:5432"]}}}
 
