@@ -10,7 +10,7 @@ import io
 import tarfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from .docker_engine import DockerEngine, EngineRefused
@@ -103,10 +103,13 @@ def _files(archive: bytes, secrets: set[str]) -> dict[str, Any]:
 def read_changes(engine: DockerEngine, identity: str, secrets: set[str]) -> list[dict[str, Any]]:
     """What differs from the image, each file with what it is and, where it is a text, what it holds."""
     found = []
-    for one in engine.changes(identity)[:MOST_CHANGES]:
+    changes = engine.changes(identity)[:MOST_CHANGES]
+    # The engine would pack all that is below a folder, changed or not.
+    folders = {str(parent) for one in changes for parent in PurePosixPath(one["Path"]).parents}
+    for one in changes:
         path, deleted = str(one["Path"]), one["Kind"] == DELETED
         entry: dict[str, Any] = {"path": path, "kind": KINDS.get(one["Kind"], "changed")}
-        if not deleted:
+        if not deleted and path not in folders:
             try:
                 entry.update(_files(engine.archive(identity, path, MOST_OF_A_FILE), secrets))
             except IncidentError as error:

@@ -87,7 +87,10 @@ def whole(engine: EngineServer, archive: Any) -> dict[str, Any]:
         {
             "GET /containers/backend/logs": (200, framed((1, b"started\n"))),
             "GET /containers/backend/top": (200, {"Titles": ["PID"], "Processes": [["7"]]}),
-            "GET /containers/backend/changes": (200, [{"Path": "/opt/x", "Kind": 1}, {"Path": "/opt/y", "Kind": 2}]),
+            "GET /containers/backend/changes": (
+                200,
+                [{"Path": "/opt/x", "Kind": 1}, {"Path": "/opt/y", "Kind": 2}, {"Path": "/opt", "Kind": 0}],
+            ),
             "GET /containers/backend/archive": archive,
             "GET /images/sha256%3A1/json": (200, {"Id": "sha256:1", "RepoDigests": ["img@sha256:9"]}),
         }
@@ -97,10 +100,11 @@ def whole(engine: EngineServer, archive: Any) -> dict[str, Any]:
 
 def test_what_of_a_container_only_a_security_incident_needs(engine: EngineServer) -> None:
     found = whole(engine, (200, packed(f"password is {SECRET}".encode())))
-    added, deleted = found["backend.changes.json"]
+    added, deleted, folder = found["backend.changes.json"]
     assert (added["path"], added["kind"], added["text"]) == ("/opt/x", "added", "password is ********")
     assert len(added["sha256"]) == 64
     assert deleted == {"path": "/opt/y", "kind": "deleted"}
+    assert folder == {"path": "/opt", "kind": "changed"}
     assert found["backend.image.json"]["RepoDigests"] == ["img@sha256:9"]
     assert found["backend.sockets.txt"] == ""
     assert SECRET not in str(found)
