@@ -128,6 +128,12 @@ def test_changed_files_and_a_process_of_one_of_them(scene: Scene) -> None:
     assert "hunter2" not in process["command"]
 
 
+def test_where_every_change_is_expected_the_engine_does_not_compare(scene: Scene) -> None:
+    assert scene.look(expected_changes={"backend": ["*"]})["changes"] == []
+    asked = [question for question, _parameters in scene.engine.asked if question.endswith("/changes")]
+    assert asked == [f"GET /containers/{DATABASE}/changes"]
+
+
 def test_what_only_root_may_see_is_told(scene: Scene) -> None:
     scene.process(9, "hidden", None)
     assert "let the run become root" in scene.look()["unknown"]["processes.executable"]
