@@ -42,7 +42,7 @@ molecule: ready ## run the scenarios on the sandbox (one of them: make molecule 
 # Which of the programs in bench/.
 BENCH ?= speed
 
-bench: ready ## measure how long runs take, as ratios (BENCH=billing: the billing at scale; BENCH=payments: charging many payments; BENCH=recovery: who recovers which fault, about two hours)
+bench: ready ## measure how long runs take, as ratios (BENCH=billing: the billing at scale; BENCH=payments: charging many payments; BENCH=rotation: encrypting credentials anew; BENCH=recovery: who recovers which fault, about two hours)
 	@molecule/stack/stack.sh up
 	@.venv/bin/python bench/$(BENCH).py
 

@@ -55,6 +55,7 @@ class ActionModule(ActionBase):
                 "diagnosis": {"type": "dict", "default": {}},
                 "carried_out": {"type": "dict", "default": {}},
                 "failure": {"type": "str"},
+                "done": {"type": "str"},
             }
         )
         options = diagnosis.plain(options)
@@ -68,7 +69,7 @@ class ActionModule(ActionBase):
             record.merge_findings(found.get("findings", []))
             under_way = [one for one in found.get("planned", []) if one["once"] not in carried_out.get("remedies", [])]
             record.settle_changes(broke_off=bool(options["failure"] and under_way))
-            end = self._judge(record, incident, found, options["failure"])
+            end = self._judge(record, incident, found, options)
         except IncidentError as error:
             return {**result, "failed": True, "msg": str(error)}
         # The default callback prints the message of a result that says so, as it does for ansible.builtin.debug.
@@ -80,7 +81,7 @@ class ActionModule(ActionBase):
         return result
 
     @staticmethod
-    def _judge(record: Record, incident: dict[str, t.Any], found: dict[str, t.Any], failure: str | None) -> dict[str, t.Any]:
+    def _judge(record: Record, incident: dict[str, t.Any], found: dict[str, t.Any], options: dict[str, t.Any]) -> dict[str, t.Any]:
         """Write outcome, impact and report into the record."""
         end: dict[str, t.Any] = dict(
             diagnosis.conclude(
@@ -89,7 +90,8 @@ class ActionModule(ActionBase):
                 record.content["findings"],
                 acted=bool(found.get("tried")),
                 act=incident["act"],
-                failure=failure,
+                failure=options["failure"],
+                done=options["done"],
             )
         )
         end["text"] = run_settings.in_variables(end["text"])

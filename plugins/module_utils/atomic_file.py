@@ -15,7 +15,7 @@ from pathlib import Path
 from .errors import IncidentError
 
 # Not the name of the env file: what a killed run leaves must not be taken for a copy of it.
-_PREFIX = ".circuit-sage-"
+_PREFIX = ".circuit-sage-new-"
 
 
 @contextmanager
@@ -43,12 +43,14 @@ def _keep_entry(folder: Path) -> None:
         os.close(descriptor)
 
 
-def replace_content(path: Path, data: bytes) -> None:
-    """Give a file other content; its owner, group, mode and attributes stay, and a link that leads to it goes on doing so."""
+def replace_content(path: Path, data: bytes, mode: int | None = None) -> None:
+    """Give a file other content; its owner, group, attributes, and its mode unless one is given, stay. A link stays one."""
     target = path.resolve()
     try:
         with _written(target.parent, data, target.stat()) as fresh:
             shutil.copystat(target, fresh)
+            if mode is not None:
+                fresh.chmod(mode)
             # The time is that of the change: who looks for when the file changed must find it.
             os.utime(fresh)
             fresh.replace(target)
@@ -78,3 +80,19 @@ def keep_copy(original: Path, copy: Path, data: bytes) -> None:
         _keep_entry(copy.parent)
     except OSError as error:
         raise IncidentError(f"{copy} cannot be written: {error.strerror}; run as the owner of the folder or as root") from None
+
+
+def write_private(path: Path, data: bytes, owner_of: Path) -> None:
+    """Make a file, or replace it, with mode 0600 and the owner of another one."""
+    try:
+        with _written(path.parent, data, owner_of.stat()) as fresh:
+            fresh.replace(path)
+        _keep_entry(path.parent)
+    except OSError as error:
+        raise IncidentError(f"{path} cannot be written: {error.strerror}; run as the owner of {owner_of} or as root") from None
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what a run left that was killed while it wrote here. Only for who holds the lock of the stack: nobody else is writing."""
+    for leftover in folder.glob(f"{_PREFIX}*"):
+        leftover.unlink(missing_ok=True)

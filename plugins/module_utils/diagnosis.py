@@ -259,11 +259,12 @@ def conclude(
     acted: bool,
     act: bool,
     failure: str | None = None,
+    done: str | None = None,
 ) -> dict[str, str]:
     """Return the ``outcome`` of a run (healthy, diagnosed, resolved, escalated) and its last message, ``text``.
 
     *before* and *after* are the first and the last observations, *acted* says whether a remedy ran, *act* whether this run was allowed
-    to, *failure* what broke in the run itself.
+    to, *failure* what broke in the run itself, *done* what a run did that was not there to mend anything.
     """
     harmless = [finding["id"] for finding in findings if finding.get("harmless")]
     findings = [finding for finding in findings if not finding.get("harmless")]
@@ -282,6 +283,8 @@ def conclude(
     if not sick and not lost and not left:
         if acted:
             return {"outcome": "resolved", "text": f"{named} mended and proven"}
+        if done:
+            return {"outcome": "resolved", "text": done}
         return {"outcome": "healthy", "text": well}
     parts = [f"found {named}" if named else "unknown: no known cause explains what is seen; nothing was changed"]
     if sick:

@@ -59,8 +59,10 @@ def candidates(
     application = Candidate(
         BACKEND, backend.get("DB_USER") or server.user, backend.get("DB_NAME") or server.database, backend.get("DB_PASSWORD", "")
     )
+    # After a rotation the container and the copies have the password of the role before, which is none of this one.
     others = [
         Candidate(source, server.user, server.database, variables.get("POSTGRES_PASSWORD", ""))
         for source, variables in ((ENV_FILE, own), (CONTAINER, postgres), *copies.items())
+        if source == ENV_FILE or (variables.get("POSTGRES_USER") or server.user) == server.user
     ]
     return [one for one in (application, *others) if one.password]

@@ -13,6 +13,8 @@ import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from . import rotation_role
+
 Entry = dict[str, Any]
 
 # The administrator whom the application's first SQL makes: everybody knows the address.
@@ -104,9 +106,13 @@ def rogue_roles(roles: Sequence[Mapping[str, Any]], own: str, recorded: Sequence
 
     Without a baseline nobody but the role that the database was set up with may be superuser; of lesser powers nothing is said then.
     """
+    members = {str(role["name"]): set(role["member_of"]) for role in roles}
+    owners = {own} | members.get(own, set())
+    # The application's two roles take turns at each rotation, as members of one owner.
+    turns = {name for name in rotation_role.names(own) if name in owners or members.get(name, set()) & owners}
     rogue = []
     for role in roles:
-        if role["name"] == own or role["name"] in (recorded or ()) or not (role["can_login"] or role["sessions"]):
+        if role["name"] in turns or role["name"] in (recorded or ()) or not (role["can_login"] or role["sessions"]):
             continue
         if role["superuser"] or (recorded is not None and privileged(role)):
             reason = "the baseline has no such privileged role" if recorded is not None else f"only {own} was set up as a superuser"
@@ -116,11 +122,11 @@ def rogue_roles(roles: Sequence[Mapping[str, Any]], own: str, recorded: Sequence
 
 def foreign_sessions(holders: Iterable[Mapping[str, Any]], own: str, gateways: Sequence[str], services: Iterable[str]) -> list[Entry]:
     """The sessions with the application's role that come neither from its containers nor from the host itself."""
-    known = set(services)
+    known, turns = set(services), rotation_role.names(own)
     found = []
     for holder in holders:
         client = str(holder["client"])
-        if holder["user"] != own or client in gateways or client == "[local]" or client.startswith(LOOPBACK):
+        if holder["user"] not in turns or client in gateways or client == "[local]" or client.startswith(LOOPBACK):
             continue
         if holder["service"] in known:
             continue

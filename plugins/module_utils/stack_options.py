@@ -72,3 +72,9 @@ START_OPTIONS: dict[str, dict[str, Any]] = {
     "state": {"type": "str", "choices": ["started", "restarted"], "default": "started"},
     "stop_timeout": {"type": "int", "default": 10},
 }
+
+# What the modules of a rotation take beside them.
+JOURNAL_OPTIONS: dict[str, dict[str, Any]] = {
+    "journal": {"type": "path"},
+    "vault_password_file": {"type": "path", "no_log": False},
+}

@@ -34,6 +34,9 @@ options:
   failure:
     description: What broke in the run itself.
     type: str
+  done:
+    description: What a run did that was not there to mend anything, one sentence. Such a run ends V(resolved) on a healthy system.
+    type: str
 """
 
 EXAMPLES = r"""

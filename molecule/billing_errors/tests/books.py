@@ -61,6 +61,7 @@ class Server:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.env = sandbox.env
+        self.project = sandbox.project
         self.at_square: list[dict[str, Any]] = []
         self.port = int(os.environ.get("SANDBOX_POSTGRES_PORT", "15432"))
         self._made = [TEMPLATE]

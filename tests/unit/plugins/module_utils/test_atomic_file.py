@@ -15,6 +15,7 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils.ato
     has_other_content,
     keep_copy,
     replace_content,
+    write_private,
 )
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 
@@ -122,3 +123,17 @@ def test_a_link_or_a_folder_is_no_copy(env_file: Path) -> None:
 def test_a_copy_that_cannot_be_written_is_named(env_file: Path, tmp_path: Path) -> None:
     with pytest.raises(IncidentError, match="none/copy cannot be written: No such file"):
         keep_copy(env_file, tmp_path / "none" / "copy", b"old\r\n")
+
+
+def test_a_mode_can_be_given(env_file: Path) -> None:
+    replace_content(env_file, b"new", 0o600)
+    assert mode_of(env_file) == 0o600
+
+
+def test_a_private_file_is_for_its_owner_alone(env_file: Path, tmp_path: Path) -> None:
+    private = tmp_path / "private"
+    for data in (b"one", b"two"):
+        write_private(private, data, env_file)
+    assert (private.read_bytes(), mode_of(private)) == (b"two", 0o600)
+    with pytest.raises(IncidentError, match="cannot be written"):
+        write_private(tmp_path / "nowhere" / "private", b"", env_file)

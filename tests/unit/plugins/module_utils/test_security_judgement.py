@@ -97,6 +97,17 @@ def test_with_a_baseline_lesser_powers_count_too() -> None:
     assert names(judgement.rogue_roles(roles, "app", ["dba"])) == ["y", "z"]
 
 
+def test_the_roles_that_take_turns_are_the_applications_own() -> None:
+    roles = [
+        role("app", superuser=True),
+        role("app_a", superuser=True, member_of=["app"]),
+        role("app_b", superuser=True, member_of=["app"]),
+    ]
+    assert judgement.rogue_roles(roles, "app_b", None) == []
+    assert names(judgement.rogue_roles([*roles[:2], role("app_b", superuser=True)], "app_a", None)) == ["app_b"]
+    assert len(judgement.foreign_sessions([holder("203.0.113.9", user="app_a")], "app_b", [], [])) == 1
+
+
 def test_a_role_that_can_do_nothing_any_more_is_none() -> None:
     assert judgement.rogue_roles([role("x", superuser=True, can_login=False)], "app", None) == []
     assert names(judgement.rogue_roles([role("x", superuser=True, can_login=False, sessions=1)], "app", None)) == ["x"]

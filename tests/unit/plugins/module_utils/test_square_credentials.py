@@ -71,3 +71,15 @@ def test_a_missing_library_is_named_only_where_it_is_needed(monkeypatch: pytest.
     assert StoredCredentials(KEY).read(TOKEN) == TOKEN
     with pytest.raises(LibraryMissing, match="cryptography is missing"):
         StoredCredentials(KEY).read("aa:bb:cc")
+
+
+def test_what_decrypts_to_no_text_is_told() -> None:
+    stored = square_credentials.CredentialKey(KEY).seal(b"\xff")
+    with pytest.raises(Unreadable, match="does not decrypt"):
+        StoredCredentials(KEY).read(stored)
+
+
+def test_a_key_needs_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(square_credentials, "MISSING_CIPHER", "cryptography is missing")
+    with pytest.raises(LibraryMissing):
+        square_credentials.CredentialKey(KEY)
