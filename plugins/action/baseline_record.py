@@ -53,8 +53,8 @@ class ActionModule(ActionBase):
     @staticmethod
     def _refuse_sick(observations: dict[str, t.Any], host: str) -> None:
         wrong = diagnosis.symptoms(observations)
-        # Drift is no reason: a change that is meant to last is recorded again.
-        causes = diagnosis.diagnose({**observations, "drift": None}, cause_catalog.all_causes())
+        # Drift is no reason: a change that is meant to last is recorded again. Nor is a role or an account that only the older one lacks.
+        causes = diagnosis.diagnose({**observations, "drift": None, "security": None}, cause_catalog.all_causes())
         wrong += [f"{finding['id']}: {finding['title']}" for finding in causes]
         if wrong:
             raise IncidentError(f"{host} is not healthy ({'; '.join(wrong)}); mend it first: a baseline is the known good state")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shlex
 import typing as t
 
+from ansible import context
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils import diagnosis, report, run_settings
@@ -24,6 +25,20 @@ if grep -qF "\\"incident\\": \\"$2\\"" "$1" 2>/dev/null; then rm -f "$1"; fi
 def _of(incident: dict[str, t.Any], told: dict[str, t.Any]) -> dict[str, t.Any]:
     """What was told, if it is of this incident."""
     return told if told.get("incident") == incident["id"] else {}
+
+
+def continuation(findings: t.Sequence[dict[str, t.Any]], arguments: t.Mapping[str, t.Any]) -> str:
+    """The command that goes on with what only waits for an approval; the values of `-e` are left out, since one may be a secret."""
+    waiting = [one["id"] for one in findings if one.get("decision") == "leave" and "incident_approve=" in (one.get("reason") or "")]
+    if not waiting:
+        return ""
+    words = [
+        "ansible-playbook",
+        *(word for name in arguments.get("inventory") or () for word in ("-i", name)),
+        *(arguments.get("args") or ()),
+    ]
+    command = f"{shlex.join(words)} -e incident_approve={','.join(waiting)}"
+    return f" To go on: `{command}`" + (", with the other -e as they were" if arguments.get("extra_vars") else "")
 
 
 class ActionModule(ActionBase):
@@ -83,6 +98,8 @@ class ActionModule(ActionBase):
             )
         )
         end["text"] = run_settings.in_variables(end["text"])
+        if end["outcome"] == "escalated":
+            end["text"] += continuation(record.content["findings"], context.CLIARGS)
         content = record.content
         content["outcome"], content["summary"] = end["outcome"], redacted(end["text"])
         unseen = judged["impact"] if judged else ["unknown: the system was not observed"]

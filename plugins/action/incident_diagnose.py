@@ -16,6 +16,7 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils imp
     cause_catalog,
     diagnosis,
     payment_tables,
+    security_tables,
     square_report,
 )
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
@@ -84,8 +85,9 @@ class ActionModule(ActionBase):
             tried,
             observed["stack"]["hold"]["text"],
             incident["done_lately"],
+            bool(observed["stack"]["hold"].get("everything")),
         )
-        planned = [finding for finding in findings if finding["decision"] == "act"]
+        planned = diagnosis.in_phases([finding for finding in findings if finding["decision"] == "act"])
         symptoms = diagnosis.symptoms(observed)
         if incident["act"]:
             record.remember_planned(findings)
@@ -94,6 +96,7 @@ class ActionModule(ActionBase):
         # What is told of the first look is not told again of the proof.
         record.keep_tables(square_report.differences(observed, before if earlier else None))
         record.keep_tables(payment_tables.observed(observed, before if earlier else None))
+        record.keep_tables([] if earlier else security_tables.observed(observed))
         account = self._tell(record, observed, findings, "proof" if earlier else "seen", keep=sick and not earlier)
         told = (incident["id"], before, observed, findings, planned, symptoms, tried)
         return {**dict(zip(_RETURNED, told, strict=True)), "account": account}

@@ -80,6 +80,8 @@ KEPT = (
     Kept("postgres.database.grants", "state"),
     Kept("postgres.tables", "state"),
     Kept("postgres.application", "application"),
+    Kept("security.roles", "authentication"),
+    Kept("security.administrators", "application"),
     Kept("host.schedules", "application"),
 )
 
@@ -95,6 +97,7 @@ _COMPONENTS = (
     (("postgres", "application"), "application", "backend"),
     (("postgres",), "server", "postgres"),
     (("host", "schedules"), "schedule", "schedules"),
+    (("security",), "security", "security"),
 )
 
 # A value that may stand in a statement as it is, between quotes: whatever else a baseline holds is put back by a person.

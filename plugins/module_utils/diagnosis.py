@@ -26,7 +26,11 @@ except ImportError:
 
 RISKS = ("safe", "disruptive", "destructive")
 REQUIRED_KEYS = ("id", "title", "layer", "match", "evidence", "why_not_restart")
-OPTIONAL_KEYS = ("remedy", "risk", "respects_hold", "escalate", "severity", "role", "harmless", "when_asked", "per_day")
+OPTIONAL_KEYS = ("remedy", "risk", "respects_hold", "escalate", "severity", "role", "harmless", "when_asked", "per_day", "phase")
+# The steps of a security incident in which a remedy may come, in the order of the guide; what has none belongs to the last.
+PHASES = ("contain", "block", "rotate", "patch")
+# The role whose remedies a hold on everything does not keep back: it sets such a hold itself.
+HOLDS_EVERYTHING = "security_incident"
 SEVERITIES = ("P1", "P2", "P3", "P4")
 
 Mapping = dict[str, t.Any]
@@ -66,6 +70,8 @@ def check_causes(causes: Sequence[Mapping]) -> None:
             raise IncidentError(f"cause {name} is harmless and has a remedy; leave one of both out")
         if cause.get("severity", "P1") not in SEVERITIES:
             raise IncidentError(f"cause {name} has the severity {cause['severity']}; use one of {', '.join(SEVERITIES)}")
+        if cause.get("phase", PHASES[0]) not in PHASES:
+            raise IncidentError(f"cause {name} has the phase {cause['phase']}; use one of {', '.join(PHASES)}")
         budget = cause.get("per_day")
         if budget is not None and not (cause.get("remedy") and isinstance(budget, int) and budget > 0):
             raise IncidentError(f"cause {name} has per_day {budget}; say how often a day its remedy may run, or leave it out")
@@ -107,6 +113,7 @@ def diagnose(observations: Mapping, causes: Sequence[Mapping], kind: str | None 
                 "risk": cause.get("risk"),
                 "respects_hold": bool(cause.get("respects_hold")),
                 "per_day": cause.get("per_day"),
+                "phase": cause.get("phase"),
                 "escalate": cause.get("escalate"),
                 "harmless": bool(cause.get("harmless")),
                 "severity": cause.get("severity"),
@@ -127,12 +134,14 @@ def plan(
     tried: Sequence[str] = (),
     hold: str | None = None,
     done_lately: t.Mapping[str, int] | None = None,
+    hold_everything: bool = False,
 ) -> list[Mapping]:
     """Return the findings in causal order, each with ``decision`` (act, leave, or none: nothing is to be done) and ``reason``.
 
     Each remedy is planned at most once, by the name in a finding's ``once``; *tried* has those of earlier rounds. A destructive remedy
     needs its cause or remedy in *approve*.
-    *hold* is the text of a hold marker: somebody keeps the system as it is, and causes that respect it are left alone.
+    *hold* is the text of a hold marker: somebody keeps the system as it is, and causes that respect it are left alone. One that
+    *holds everything* is of a security incident, and what another role would do is left alone, whatever it is.
     *done_lately* says how often each remedy was carried out in the last 24 hours: one that only puts a fault off has a budget, ``per_day``.
     """
     limit = RISKS.index(risk_limit)
@@ -146,7 +155,7 @@ def plan(
             decision, reason = "none", "nothing is to be done about it"
         elif not remedy:
             decision, reason = "leave", finding.get("escalate") or "no remedy is known to be right; a person decides"
-        elif hold and finding.get("respects_hold") and not approved:
+        elif hold and not approved and (finding.get("respects_hold") or (hold_everything and finding.get("role") != HOLDS_EVERYTHING)):
             decision, reason = "leave", f"a hold is set ({hold}); lift it, or approve with incident_approve={finding['id']}"
         elif once in tried:
             decision, reason = "leave", f"{remedy} was tried already and did not mend it"
@@ -169,6 +178,15 @@ def plan(
             taken.add(str(once))
         planned.append({**finding, "decision": decision, "reason": reason})
     return planned
+
+
+def in_phases(planned: Sequence[Mapping]) -> list[Mapping]:
+    """The remedies to carry out, in causal order within each step of the guide's order."""
+
+    def step(finding: Mapping) -> int:
+        return PHASES.index(finding.get("phase") or PHASES[-1])
+
+    return sorted(planned, key=step)
 
 
 def symptoms(observations: Mapping) -> list[str]:

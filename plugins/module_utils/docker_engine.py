@@ -196,6 +196,11 @@ class DockerEngine:
         found: dict[str, Any] = self._ask("GET", f"{path_of(container)}/json")
         return found
 
+    def changes(self, container: str) -> list[dict[str, Any]]:
+        """What is different in a container's own file system from its image: each `Path`, and its `Kind` as a number."""
+        found: list[dict[str, Any]] = self._ask("GET", f"{path_of(container)}/changes") or []
+        return found
+
     def statistics(self, container: str) -> dict[str, Any]:
         """What a container uses, counted once."""
         found: dict[str, Any] = self._ask("GET", f"{path_of(container)}/stats?stream=false&one-shot=true")

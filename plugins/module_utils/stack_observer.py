@@ -32,6 +32,8 @@ _FROM_MODEL = ("networks_expected", "networks_missing", "aliases_missing", "envi
 _FROM_BOTH = ("networks_missing", "aliases_missing", "environment", "limits_lowered", "compose_drift", "log")
 # Its first line says who keeps the system as it is, and why; remedies of what may be deliberate then wait for a person.
 HOLD_FILE = ".incident-hold"
+# A further line of it that says this keeps every remedy back but those of a security incident.
+HOLD_EVERYTHING = "keep everything"
 # Where the engine listens that the host's service `docker` runs. What listens elsewhere is rootless, on another host, or a wrong setting.
 SERVICE_SOCKETS = ("unix:///var/run/docker.sock", "unix:///run/docker.sock")
 NO_SUCH_SERVICE = "the compose files have no such service"
@@ -177,16 +179,17 @@ def _restorable(
     return lost_variables.sources(missing, variables, environments, read_env_files(path)[1]) if missing else []
 
 
-def describe_hold(src: Path) -> dict[str, str | None]:
-    """The hold marker: somebody keeps the system as it is, and the first line of the file says why."""
+def describe_hold(src: Path) -> dict[str, Any]:
+    """The hold marker: somebody keeps the system as it is, and the first line of the file says why; a further one may hold everything."""
     path = src / HOLD_FILE
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
-        return {"path": str(path), "text": None}
+        return {"path": str(path), "text": None, "everything": False}
     except OSError as error:
-        return {"path": str(path), "text": f"its reason cannot be read: {error.strerror}"}
-    return {"path": str(path), "text": redact(lines[0][:200]) if lines and lines[0].strip() else "no reason given"}
+        return {"path": str(path), "text": f"its reason cannot be read: {error.strerror}", "everything": False}
+    text = redact(lines[0][:200]) if lines and lines[0].strip() else "no reason given"
+    return {"path": str(path), "text": text, "everything": HOLD_EVERYTHING in lines[1:]}
 
 
 def _attempt(future: Future[str], parse: Callable[[str], Any]) -> tuple[Any, str | None]:

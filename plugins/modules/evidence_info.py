@@ -31,6 +31,16 @@ options:
     description: Lines of each log, counted from its end.
     type: int
     default: 5000
+  parts:
+    description:
+      - What to read for a security incident. None means the containers alone, and of them what a restart destroys.
+      - V(containers) adds the files that differ from the image, the image's digests and the sockets. V(database) is roles, sessions and
+        C(pg_hba.conf). V(host) is processes, sockets, firewall, logins, schedules and authorized keys. V(nginx) is the ends of its logs,
+        which are read on the host where they are.
+    type: list
+    elements: str
+    choices: [containers, database, host, nginx]
+    default: []
 """
 
 EXAMPLES = r"""
@@ -52,26 +62,16 @@ evidence:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.docker_engine import DockerEngine
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.evidence import LOG_LINES, read_evidence
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.stack_options import STACK_OPTIONS
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.evidence import EVIDENCE_OPTIONS
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.evidence_parts import read_parts
 
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(
-        argument_spec={
-            **STACK_OPTIONS,
-            "services": {"type": "list", "elements": "str", "required": True},
-            "log_lines": {"type": "int", "default": LOG_LINES},
-        },
-        supports_check_mode=True,
-    )
-    options = module.params
+    module = AnsibleModule(argument_spec=EVIDENCE_OPTIONS, supports_check_mode=True)
     try:
-        engine = DockerEngine(options["docker_host"], options["docker_timeout"])
-        evidence = read_evidence(engine, options["project_name"], options["services"], options["log_lines"])
+        evidence = read_parts(module.params)
     except IncidentError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, evidence=evidence)

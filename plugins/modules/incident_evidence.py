@@ -13,6 +13,7 @@ version_added: 0.1.0
 description:
   - Reads with M(circuit_sage.incident_response.evidence_info) what a remedy may destroy, and writes it into C(evidence/) of the open
     incident with its checksums. The texts never pass through the task's result.
+  - Refuses a disk of the controller that is too full for it, before anything is read.
 author: Circuit Sage contributors (@circuit-sage)
 attributes:
   action:
@@ -29,6 +30,16 @@ options:
     type: list
     elements: str
     required: true
+  parts:
+    description:
+      - What to read for a security incident, as for M(circuit_sage.incident_response.evidence_info). None means the containers alone.
+    type: list
+    elements: str
+    choices: [containers, database, host, nginx]
+    default: []
+  recipient:
+    description: To whom M(circuit_sage.incident_response.evidence_encrypt) is to encrypt it later; one that cannot be used is refused now.
+    type: str
 """
 
 EXAMPLES = r"""

@@ -59,6 +59,9 @@ def portable(observations: Mapping, checkout: Path = CHECKOUT) -> Mapping:
         processes = [_process(one) for one in host["processes"] if _is_of_the_scene(one)]
         ports = [{**one, "holder": one["holder"] and _process(one["holder"])} for one in host["ports"] or []]
         found["host"] = {**host, "processes": processes, "ports": ports}
+    if security := found.get("security"):
+        # Who listens on this machine, and which of its packages are old, is no part of the scene.
+        found["security"] = {**security, "facts": {**security["facts"], "listeners": [], "updates": None}}
     return t.cast(Mapping, _with_production_paths(found, checkout))
 
 

@@ -140,6 +140,24 @@ def test_a_cause_without_a_remedy_is_left_with_its_reason() -> None:
     assert decisions(planned) == {"a": "ask the owner", "b": "no remedy is known to be right; a person decides"}
 
 
+def test_a_hold_on_everything_keeps_back_all_but_a_security_incident() -> None:
+    found = findings(cause("a", role="db_failure"), cause("b", role="security_incident"))
+    planned = diagnosis.plan(found, hold="security incident x", hold_everything=True)
+    assert [(one["id"], one["decision"]) for one in planned] == [("a", "leave"), ("b", "act")]
+    assert planned[0]["reason"] == "a hold is set (security incident x); lift it, or approve with incident_approve=a"
+    assert [one["decision"] for one in diagnosis.plan(found, approve=["a"], hold="x", hold_everything=True)] == ["act", "act"]
+
+
+def test_what_contains_comes_before_what_mends() -> None:
+    found = findings(cause("deep", "host"), cause("patch", "container", phase="patch"), cause("contain", "application", phase="contain"))
+    assert [one["id"] for one in diagnosis.in_phases(diagnosis.plan(found))] == ["contain", "deep", "patch"]
+
+
+def test_a_phase_that_is_none_is_refused() -> None:
+    with pytest.raises(IncidentError, match="has the phase later; use one of contain, block, rotate, patch"):
+        diagnosis.check_causes([cause("a", phase="later")])
+
+
 def test_a_hold_is_respected_unless_approved() -> None:
     found = findings(cause("a", respects_hold=True), cause("b"))
     assert "a hold is set (forensics)" in decisions(diagnosis.plan(found, hold="forensics"))["a"]

@@ -396,11 +396,13 @@ def test_an_owner_without_a_name(engine: Engine, project: Project, monkeypatch: 
 
 def test_the_hold_marker(engine: Engine, project: Project) -> None:
     marker = project.src / ".incident-hold"
-    assert look(project)["hold"] == {"path": str(marker), "text": None}
+    assert look(project)["hold"] == {"path": str(marker), "text": None, "everything": False}
     marker.write_text("ana: keeping it for the review password=hunter2\nmore\n")
     assert look(project)["hold"]["text"] == "ana: keeping it for the review password=********"
     marker.write_text("\n")
     assert look(project)["hold"]["text"] == "no reason given"
+    marker.write_text("security incident x\nkeep everything\n", encoding="utf-8")
+    assert look(project)["hold"]["everything"]
     marker.unlink()
     marker.mkdir()
     assert look(project)["hold"]["text"] == "its reason cannot be read: Is a directory"
