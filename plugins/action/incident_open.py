@@ -17,6 +17,7 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils imp
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.diagnosis import check_causes
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import Record
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.role_settings import refuse_mistyped, settings_of
 
 # flock(1) on the folder guards reading and replacing, so that two runs that both find a stale lock cannot both take it. Arguments: lock
 # file, claim, and the content that may be replaced (empty: none). Prints `taken`, or the content of the lock that stands.
@@ -60,6 +61,9 @@ class ActionModule(ActionBase):
     def _open(self, options: dict[str, t.Any], task_vars: dict[str, t.Any], result: dict[str, t.Any]) -> dict[str, t.Any]:
         causes = cause_catalog.all_causes()
         run_settings.refuse_unknown(task_vars)
+        for name in task_vars.get("ansible_parent_role_names") or []:
+            role = name.rpartition(".")[2]
+            refuse_mistyped(task_vars, role, settings_of(role))
         approve = run_settings.check(options["mode"], options["risk_limit"], options["approve"], causes)
         check_causes(causes)
         sources = task_vars.get("ansible_inventory_sources") or []

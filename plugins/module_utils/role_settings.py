@@ -1,0 +1,44 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The settings of the roles that a run goes through. Ansible checks the values of those that it knows, and says nothing of a mistyped name,
+which would silently do the default. On the controller only.
+"""
+
+from __future__ import annotations
+
+import difflib
+import typing as t
+from collections.abc import Iterable
+from pathlib import Path
+
+from .cause_catalog import ROLES
+from .errors import IncidentError
+
+
+def settings_of(role: str, roles: Path = ROLES) -> list[str]:
+    """What a role may be given, by its argument specification; nothing for a role of another collection."""
+    # Imported here because the managed host, which gets this folder too, need not have it.
+    import yaml
+
+    try:
+        with (roles / role / "meta" / "argument_specs.yml").open(encoding="utf-8") as file:
+            # The C loader takes a tenth of the time.
+            content = yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
+    except FileNotFoundError:
+        return []
+    entries: dict[str, t.Any] = content["argument_specs"]
+    return sorted({name for entry in entries.values() for name in entry.get("options", {})})
+
+
+def refuse_mistyped(names: Iterable[str], role: str, settings: list[str]) -> None:
+    """Raise for a variable that begins as the role's settings do, is none, and is nearly one. Others may be of a user's own task files."""
+    words = role.split("_")
+    # `rotation_secrets` is a setting of the role `secret_rotation`.
+    beginnings = tuple("_".join(words[first:]) + "_" for first in range(len(words)))
+    own = [name for name in settings if name.startswith(beginnings)]
+    for name in sorted(names):
+        if name.startswith(beginnings) and name not in own:
+            near = difflib.get_close_matches(name, own, n=1, cutoff=0.85)
+            if near:
+                raise IncidentError(f"{name} is not a setting of the role {role}; did you mean {near[0]}?")
