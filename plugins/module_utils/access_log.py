@@ -36,7 +36,7 @@ _REQUEST = re.compile(rb'request: "(?P<method>[A-Z]{1,20}) (?P<path>[^ "]{0,2000
 _USER = re.compile(rb'^user "(?P<user>[^"]{1,200})"')
 
 # The rules for which a request counts, those for which it went well, and its path; None for one that no rule is about.
-Kind = tuple[tuple[int, ...], tuple[int, ...], bytes] | None
+Kind = tuple[tuple[int, ...], tuple[int, ...], bytes]
 # A flood is counted in so many steps, so that a request that is nothing but one more costs next to nothing.
 _STEPS = 10
 
@@ -129,7 +129,7 @@ class Tally:
         self.first: float | None = None
         self.last: float | None = None
         self.table: dict[bytes, Seen] = {}
-        self._kinds: dict[tuple[bytes, bytes], Kind] = {}
+        self._kinds: dict[tuple[bytes, bytes], Kind | None] = {}
         # The rules for which every request of an address counts.
         self._floods = [number for number, rule in enumerate(self.rules) if not rule.is_narrow and rule.words is None]
         counts = [self.rules[number].count for number in self._floods]
@@ -263,7 +263,7 @@ class Tally:
             kept = self.attacks[number]
             kept[one.name] = max(kept.get(one.name, 0), window.count)
 
-    def _kind(self, request: bytes, status: bytes) -> Kind:
+    def _kind(self, request: bytes, status: bytes) -> Kind | None:
         """What a request with that answer means to the rules; ValueError for what is no answer."""
         if (request, status) in self._kinds:
             return self._kinds[request, status]

@@ -17,12 +17,12 @@ def main(arguments: list[str]) -> int:
     try:
         result = reload(Place(Path(arguments[0]), arguments[1]))
     except IncidentError as error:
-        print(error, file=sys.stderr)
+        sys.stderr.write(f"{error}\n")
         return 1
     if result["restored"]:
-        print(f"{result['active_count']} bans are in the kernel again")
+        sys.stdout.write(f"{result['active_count']} bans are in the kernel again\n")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    raise SystemExit(main(sys.argv[1:]))

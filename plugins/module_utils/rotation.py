@@ -222,7 +222,7 @@ class Rotation:
         closed = Journal(journal.incident, journal.began_at, journal.direction, journal.done, names, journal.role)
         closed.ended, closed.ended_at, closed.previous = how, journals.now(), previous
         # What a killed run was writing holds secrets too.
-        for folder in {self._path.parent, self._path.resolve().parent, self._file.path.parent}:
+        for folder in sorted({self._path.parent, self._path.resolve().parent, self._file.path.parent}):
             remove_leftovers(folder)
         self._file.save(closed)
         self.found = closed

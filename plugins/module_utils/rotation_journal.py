@@ -97,9 +97,9 @@ class JournalFile:
         self._owner_of = owner_of
 
     def _password(self) -> str:
-        assert self._password_file is not None  # noqa: S101 - for the type checker; both callers have looked
         try:
-            password = self._password_file.read_text(encoding="utf-8").strip()
+            # Both callers have looked whether there is one.
+            password = t.cast(Path, self._password_file).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError):
             password = ""
         if not password:

@@ -77,7 +77,9 @@ class Client:
         target = urlsplit(url).path + (f"?{httpx.QueryParams(params)}" if params else "")
         body = None if json is None else _written(json)
         try:
-            answer = self._pool.urlopen(method, target, body, {**headers, "accept-encoding": "gzip"}, retries=False, redirect=False)
+            answer = self._pool.request(
+                method, target, body=body, headers={**headers, "accept-encoding": "gzip"}, retries=False, redirect=False
+            )
         except urllib3.exceptions.HTTPError as error:
             raise _as_of_httpx(error) from None
         return Answered(answer.status, answer.headers, answer.data)

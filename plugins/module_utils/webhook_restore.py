@@ -22,10 +22,15 @@ from .recorded_value import read_text, refuse_path, variables_of
 from .square_credentials import KEY_VARIABLE, StoredCredentials
 from .square_setting import SETTING_OPTIONS, AtSquare, ask, books_of, env_path, firms_of
 from .square_webhook import WebhookAccounts, WebhookSubscription
+from .stack_options import POSTGRES_OPTIONS, STACK_OPTIONS
 from .webhook_setting import KEY, URL, Setting, setting_of
 
 # Neither of them depends on what the inventory says the system is.
-_COMMON = {name: option for name, option in SETTING_OPTIONS.items() if name not in ("company_ids", "square_environment", "limit")}
+_COMMON = {
+    **STACK_OPTIONS,
+    **POSTGRES_OPTIONS,
+    **{name: SETTING_OPTIONS[name] for name in ("backend_service", "square_base_url", "statement_timeout")},
+}
 RESTORE_OPTIONS: dict[str, dict[str, t.Any]] = {**_COMMON, "backup_name": {"type": "str"}}
 TEST_OPTIONS: dict[str, dict[str, t.Any]] = {**_COMMON, "wait": {"type": "int", "default": 30}}
 _POLL_SECONDS = 0.5

@@ -33,7 +33,7 @@ class Table:
         self._answer: list[Any] = []
         self._cursor: list[Any] = []
         self.stores_otherwise = False
-        self.fails: Exception | None = None
+        self.fails: list[Exception] = []
 
     def cursor(self) -> Table:
         return self
@@ -52,8 +52,8 @@ class Table:
     description = True
 
     def execute(self, sql: str, given: Any = ()) -> None:
-        if self.fails:
-            raise self.fails
+        for error in self.fails:
+            raise error
         self.ran.append(sql.split()[0])
         self._answer = []
         if "jsonb_path_query_array" in sql:
@@ -200,7 +200,7 @@ def test_keys_that_cannot_be_are_refused(table: Table, tmp_path: Path) -> None:
 
 
 def test_an_error_of_the_server_is_one_sentence(table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    table.fails = psycopg2.OperationalError("ERROR:  something\nDETAIL: more")
+    table.fails = [psycopg2.OperationalError("ERROR:  something\nDETAIL: more")]
     with pytest.raises(IncidentError, match="answered: something"):
         change(options(tmp_path), check_mode=True)
     assert table.ran == ["closed"]
