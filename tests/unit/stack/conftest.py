@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Callable, Iterator
 
+import httpx
 import pytest
 from square import Square
 from square.core.api_error import ApiError
@@ -33,16 +34,23 @@ def square(simulator: SquareControl) -> SquareControl:
     return simulator
 
 
+def _sdk(square: SquareControl, merchant: int) -> Square:
+    # A connection for each request: where the simulator closes them and several threads share them, httpx may meet one that another thread
+    # has just put away.
+    once = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))
+    return Square(token=token_of(merchant), base_url=square.base_url, httpx_client=once)
+
+
 @pytest.fixture
 def client(square: SquareControl) -> Square:
     """The SDK as merchant 1."""
-    return Square(token=token_of(1), base_url=square.base_url)
+    return _sdk(square, 1)
 
 
 @pytest.fixture
 def other(square: SquareControl) -> Square:
     """The SDK as merchant 2."""
-    return Square(token=token_of(2), base_url=square.base_url)
+    return _sdk(square, 2)
 
 
 @pytest.fixture
