@@ -23,8 +23,9 @@ import typing as t
 from pathlib import Path
 
 import psycopg2
+from outcome import conclude
 from stack import CHECKOUT, RESULTS, STACK, NotMeasured, Stack, end_as_by_ctrl_c, tell
-from table import HEAD, Bar, Ran, Row, in_turns, markdown, plain
+from table import Bar, Ran, Row, in_turns
 
 sys.path.insert(0, str(CHECKOUT / ".ansible" / "collections"))
 
@@ -238,21 +239,15 @@ def main() -> int:
     except KeyboardInterrupt:
         print("bench: ended early; the databases are dropped", file=sys.stderr)
         return 130
-    lines = [HEAD, *(row.cells() for row in rows)]
     note = (
         f"{options.companies} companies, {options.companies * 10} locations, 3 % of the subscriptions wrong; medians of one run on "
         f"{os.cpu_count()} cores, load {load:.1f} at its start and {os.getloadavg()[0]:.1f} at its end. psql has the server's settings. "
         f"Peak memory of the audit's process: {peak / 1024:.0f} MB (bar {MEMORY_KILOBYTES // 1024} MB)."
     )
-    print(f"{plain(lines)}\n{note}")
-    options.markdown.parent.mkdir(parents=True, exist_ok=True)
-    options.markdown.write_text(f"{markdown(lines)}\n\n{note}\n", encoding="utf-8")
-    missed = [f"{row.name} ({row.cells()[6]})" for row in rows if not row.passed]
+    missed = []
     if peak > MEMORY_KILOBYTES:
         missed.append(f"memory ({peak / 1024:.0f} MB)")
-    if missed:
-        print(f"bench: missed: {'; '.join(missed)}", file=sys.stderr)
-    return 1 if missed else 0
+    return conclude(rows, note, missed, options.markdown)
 
 
 if __name__ == "__main__":

@@ -24,8 +24,9 @@ from datetime import datetime
 from pathlib import Path
 
 import psycopg2
+from outcome import conclude
 from stack import CHECKOUT, RESULTS, STACK, NotMeasured, end_as_by_ctrl_c, tell
-from table import HEAD, Bar, Ran, Row, in_turns, markdown, plain
+from table import Bar, Ran, Row, in_turns
 
 sys.path.insert(0, str(STACK))
 sys.path.insert(0, str(CHECKOUT / ".ansible" / "collections"))
@@ -194,15 +195,8 @@ def main() -> int:
     except KeyboardInterrupt:
         print("bench: ended early; the databases are dropped", file=sys.stderr)
         return 130
-    lines = [HEAD, *(row.cells() for row in rows)]
     note += f" Medians of one run on {os.cpu_count()} cores, load {load:.1f} at its start and {os.getloadavg()[0]:.1f} at its end."
-    print(f"{plain(lines)}\n{note}")
-    options.markdown.parent.mkdir(parents=True, exist_ok=True)
-    options.markdown.write_text(f"{markdown(lines)}\n\n{note}\n", encoding="utf-8")
-    missed = [f"{row.name} ({row.cells()[6]})" for row in rows if not row.passed] + missed
-    if missed:
-        print(f"bench: missed: {'; '.join(missed)}", file=sys.stderr)
-    return 1 if missed else 0
+    return conclude(rows, note, missed, options.markdown)
 
 
 if __name__ == "__main__":

@@ -25,8 +25,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import yaml
+from outcome import conclude
 from stack import CHECKOUT, RESULTS, NotMeasured, end_as_by_ctrl_c, tell, wait_for
-from table import HEAD, Bar, Ran, Row, in_turns, markdown, plain
+from table import Bar, Ran, Row, in_turns
 
 # The bars.
 TIMES_BARE, TIMES_FAIL2BAN, MEMORY_KILOBYTES = 3, 10, 100 * 1024
@@ -282,15 +283,8 @@ def main() -> int:
     except KeyboardInterrupt:
         print("bench: ended early; the namespace is removed", file=sys.stderr)
         return 130
-    lines = [HEAD, *(row.cells() for row in rows)]
     note += f" Medians of one run on {os.cpu_count()} cores, load {load:.1f} at its start and {os.getloadavg()[0]:.1f} at its end."
-    print(f"{plain(lines)}\n{note}")
-    options.markdown.parent.mkdir(parents=True, exist_ok=True)
-    options.markdown.write_text(f"{markdown(lines)}\n\n{note}\n", encoding="utf-8")
-    missed = [f"{row.name} ({row.cells()[6]})" for row in rows if not row.passed] + missed
-    if missed:
-        print(f"bench: missed: {'; '.join(missed)}", file=sys.stderr)
-    return 1 if missed else 0
+    return conclude(rows, note, missed, options.markdown)
 
 
 if __name__ == "__main__":
