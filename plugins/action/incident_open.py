@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import shlex
@@ -18,6 +19,11 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils.dia
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import Record
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.role_settings import refuse_mistyped, settings_of
+
+# Ansible loads this in its own process, of which the process of each task is a copy: the causes are read and parsed once for a run. What is
+# wrong with them is told by the task.
+with contextlib.suppress(IncidentError):
+    check_causes(cause_catalog.all_causes())
 
 # flock(1) on the folder guards reading and replacing, so that two runs that both find a stale lock cannot both take it. Arguments: lock
 # file, claim, and the content that may be replaced (empty: none). Prints `taken`, or the content of the lock that stands.

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 from pathlib import Path
 
@@ -27,6 +28,7 @@ def roles_with_causes(roles: Path = ROLES) -> list[str]:
     return sorted(path.parents[2].name for path in roles.glob("*/vars/main/causes.yml"))
 
 
+@functools.cache
 def all_causes(roles: Path = ROLES) -> list[dict[str, t.Any]]:
-    """The causes of all roles."""
+    """The causes of all roles, read once in a process; who wants one otherwise makes one of its own."""
     return [cause for role in roles_with_causes(roles) for cause in read_causes(role, roles)]

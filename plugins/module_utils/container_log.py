@@ -127,6 +127,14 @@ def compile_patterns(extra: Mapping[str, str]) -> dict[str, re.Pattern[str]]:
     return compiled
 
 
+def _may_be_in(whole: str, pattern: re.Pattern[str]) -> bool:
+    """Whether a line of the whole may match: what is nowhere in it is in no line, which a look at each of them tells much later."""
+    # These see where a text begins or ends, or what stands before it: a line is another text than a line among others.
+    if any(sign in pattern.pattern for sign in (r"\A", r"\Z", "(?<")):
+        return True
+    return bool(re.compile(pattern.pattern, pattern.flags | re.MULTILINE).search(whole))
+
+
 def summarise(
     lines: list[Line], patterns: Mapping[str, re.Pattern[str]], started_at: str | None, secrets: Iterable[str], now: float
 ) -> dict[str, Any]:
@@ -140,6 +148,8 @@ def summarise(
     def shown(text: str) -> str:
         return redact(text, secrets)[:LONGEST_SHOWN]
 
+    whole = "\n".join(line.text for line in lines)
+    patterns = {name: pattern for name, pattern in patterns.items() if _may_be_in(whole, pattern)}
     found: dict[str, dict[str, Any]] = {}
     last_lines: dict[str, str] = {}
     for line in lines:

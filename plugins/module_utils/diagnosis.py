@@ -9,6 +9,7 @@ that matches. The layers stand in causal order: what is wrong in a deeper layer 
 
 from __future__ import annotations
 
+import functools
 import json
 import typing as t
 from collections.abc import Sequence
@@ -46,6 +47,12 @@ def _need_jmespath() -> None:
         raise IncidentError("the Python of ansible-playbook lacks jmespath; install it there: pip install jmespath")
 
 
+@functools.cache
+def _compiled(expression: str) -> t.Any:
+    """The expression, parsed: jmespath itself remembers fewer than there are."""
+    return jmespath.compile(expression)
+
+
 def check_causes(causes: Sequence[Mapping]) -> None:
     """Raise IncidentError, in one sentence, for a cause that cannot be used."""
     _need_jmespath()
@@ -77,7 +84,7 @@ def check_causes(causes: Sequence[Mapping]) -> None:
             raise IncidentError(f"cause {name} has per_day {budget}; say how often a day its remedy may run, or leave it out")
         for key in ("match", "evidence"):
             try:
-                jmespath.compile(cause[key])
+                _compiled(cause[key])
             except jmespath.exceptions.JMESPathError as error:
                 raise IncidentError(f"cause {name}: {key} is not JMESPath ({str(error).splitlines()[0]})") from error
 
@@ -97,9 +104,9 @@ def diagnose(observations: Mapping, causes: Sequence[Mapping], kind: str | None 
         if cause.get("when_asked") and kind not in (None, cause.get("role")):
             continue
         try:
-            if jmespath.search(cause["match"], facts) is not True:
+            if _compiled(cause["match"]).search(facts) is not True:
                 continue
-            evidence = jmespath.search(cause["evidence"], facts)
+            evidence = _compiled(cause["evidence"]).search(facts)
         except jmespath.exceptions.JMESPathError as error:
             raise IncidentError(f"cause {cause['id']} cannot be evaluated: {error}") from error
         findings.append(

@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import datetime, timezone
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils import container_log
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.container_log import Line
@@ -146,3 +149,14 @@ def test_bounds() -> None:
         container_log.bounded(iter([b"ab", b"cd"]), later, 3)
     with pytest.raises(container_log.LogTooLong, match="in time"):
         container_log.bounded(iter([b"ab", b"cd"]), time.monotonic() - 1)
+
+
+@given(
+    st.lists(st.sampled_from(["Killed", "was Killed", "", " x", "y", "x\ty"])),
+    st.sampled_from(["^Killed$", r"\AKilled", r"x\Z", r"(?<!\s)x", "y$", "z", ".+"]),
+)
+def test_what_the_whole_does_not_hold_is_in_no_line(texts: list[str], pattern: str) -> None:
+    """Leaving out the patterns that the log as a whole does not hold changes nothing of what is found, at the edges of a line either."""
+    found = container_log.summarise([Line("", text) for text in texts], {"own": re.compile(pattern)}, None, [], NOW)["patterns"]
+    count = sum(bool(re.search(pattern, text)) for text in texts)
+    assert found.get("own", {"count": 0})["count"] == count
