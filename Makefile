@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help drill test stack stack-down lint unit sanity importer molecule bench clean ready ready-python
+.PHONY: help drill test stack stack-down lint unit sanity importer molecule second-stack bench clean ready ready-python
 
 # Also where Ansible would not read the file by itself, because the folder can be written by everybody.
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
@@ -36,9 +36,13 @@ sanity: ready-python ## run ansible-test sanity
 importer: ready-python ## ask galaxy-importer whether Galaxy would take the tarball
 	@setup/importer.sh
 
-molecule: ready ## run the scenarios on the sandbox (one of them: make molecule SCENARIO=db_failure), then remove it
+molecule: ready ## run the scenarios on the sandbox (some of them: make molecule SCENARIO='db_failure drill'), then remove it
 	@setup/nftables.sh
 	@setup/molecule.sh
+
+second-stack: ready ## run those in SCENARIO beside it, on a second sandbox made of a copy of the checkout
+	@setup/nftables.sh
+	@setup/second_stack.sh
 
 # Which of the programs in bench/.
 BENCH ?= speed

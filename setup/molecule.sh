@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The scenarios on the sandbox: all of them, or the one in SCENARIO. The stack is made first, so that its progress can be seen; the
+# The scenarios on the sandbox: all of them, or those in SCENARIO. The stack is made first, so that its progress can be seen; the
 # scenario `default` finds it, and removes it at the end.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -16,7 +16,7 @@ for folder in molecule/*/molecule.yml; do
   scenario=$(basename "$(dirname "$folder")")
   if [ "$scenario" != default ]; then scenarios+=("$scenario"); fi
 done
-if [ -n "${SCENARIO:-}" ]; then scenarios=("$SCENARIO"); fi
+if [ -n "${SCENARIO:-}" ]; then read -ra scenarios <<<"$SCENARIO"; fi
 printf '  molecule: %s\n' "${scenarios[*]}"
 # The command of each step, with all its files, is told at length by its border.
 if [ ! -t 1 ]; then export NO_COLOR=1; fi

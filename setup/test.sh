@@ -45,11 +45,18 @@ end_killed_runs() {
   done
 }
 
+stacks_down() {
+  local status=0
+  setup/second_stack.sh down || status=1
+  molecule/stack/stack.sh down || status=1
+  return "$status"
+}
+
 clean_up() {
   local status=$?
   trap - EXIT INT TERM HUP
   end_processes "$CIRCUIT_SAGE_TEST_RUN"
-  if setup/engine.sh answers; then molecule/stack/stack.sh down || status=1; fi
+  if setup/engine.sh answers; then stacks_down || status=1; fi
   setup/engine.sh release || status=1
   exit "$status"
 }
@@ -60,51 +67,79 @@ export CIRCUIT_SAGE_TEST_RUN
 trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
-if setup/engine.sh answers; then molecule/stack/stack.sh down; fi
+if setup/engine.sh answers; then stacks_down; fi
 
-# Those that need no stack go on beside those that do, with what these leave of the processors, so that the stack's times stay what they are.
-declare -A lanes=([on_stack]="stack molecule" [aside]="lint unit importer sanity") running=() start=()
+# What each step waits for. Two stacks are at work at once, since a run mostly waits for one; what all stacks of a machine suffer from comes
+# when the second is gone. What needs no stack goes on with what these leave of the processors, so that their times stay what they are.
+declare -A after=([lint]="" [stack]="" [unit]=lint [importer]=unit [sanity]=importer [molecule]=stack [second-stack]=stack
+  [whole-host]="molecule second-stack")
+steps=(stack lint molecule second-stack unit importer sanity whole-host)
+aside=" lint unit importer sanity "
+live=" stack molecule whole-host "
+declare -A running=() start=() passed=() pid_of=()
 summary=()
 mkdir -p .cache
 
-# Starts the first step of what is left of a lane. In the background, so that a signal to this script is heard at once.
-begin() { # lane
-  local step left
-  read -r step left <<<"${lanes[$1]}"
-  [ -n "$step" ] || return 0
-  lanes[$1]=$left
-  start[$step]=$SECONDS
-  if [ "$1" = aside ]; then
-    nice -n 19 "${MAKE:-make}" --no-print-directory "$step" >".cache/test-$step.log" 2>&1 &
+second=(billing_errors payment_failure block_ips security_incident security_rotation)
+first=()
+for folder in molecule/*/molecule.yml; do
+  scenario=$(basename "$(dirname "$folder")")
+  case " default whole_host ${second[*]} " in *" $scenario "*) ;; *) first+=("$scenario") ;; esac
+done
+
+# Starts a step in the background, so that a signal to this script is heard at once. One tells of itself as it goes on; what the others
+# say is kept, and told as a whole.
+begin() { # step
+  local -a command=("${MAKE:-make}" --no-print-directory "$(target_of "$1")")
+  start[$1]=$SECONDS
+  case $1 in
+    molecule) command+=("SCENARIO=default ${first[*]}") ;;
+    second-stack) command+=("SCENARIO=${second[*]}") ;;
+    whole-host) command+=("SCENARIO=whole_host") ;;
+  esac
+  if [[ $aside = *" $1 "* ]]; then command=(nice -n 19 "${command[@]}"); fi
+  if [[ $live = *" $1 "* ]]; then
+    tell "$1"
+    "${command[@]}" &
   else
-    tell "$step"
-    "${MAKE:-make}" --no-print-directory "$step" &
+    "${command[@]}" >".cache/test-$1.log" 2>&1 &
   fi
-  running[$!]="$step $1"
+  running[$!]=$1
+  pid_of[$1]=$!
 }
 
-tell() { headline "$1: $("${MAKE:-make}" --no-print-directory describe-"$1")"; }
+target_of() { if [ "$1" = whole-host ]; then echo molecule; else echo "$1"; fi; }
+tell() { headline "$1: $("${MAKE:-make}" --no-print-directory "describe-$(target_of "$1")")"; }
 
-begin on_stack
-begin aside
+# Starts each step whose turn it is.
+go_on() {
+  local step earlier
+  for step in "${steps[@]}"; do
+    [ -z "${start[$step]:-}" ] || continue
+    for earlier in ${after[$step]}; do
+      [ -n "${passed[$earlier]:-}" ] || continue 2
+    done
+    begin "$step"
+  done
+}
+
+go_on
 while [ ${#running[@]} -gt 0 ]; do
   status=0
   wait -n -p pid "${!running[@]}" || status=$?
-  read -r step lane <<<"${running[$pid]}"
+  step=${running[$pid]}
   unset "running[$pid]"
-  # What was said beside the others is told as a whole.
-  if [ "$lane" = aside ]; then tell "$step" && cat ".cache/test-$step.log"; fi
+  if [[ $live != *" $step "* ]]; then tell "$step" && cat ".cache/test-$step.log"; fi
   if [ "$status" != 0 ]; then
     # An installation that is broken off would leave the machine's packages half installed.
-    for pid in "${!running[@]}"; do
-      if [ "${running[$pid]}" = "stack on_stack" ]; then wait "$pid"; fi
-    done
+    if [ -n "${running[${pid_of[stack]}]:-}" ]; then wait "${pid_of[stack]}"; fi
     printf '\n%s\n' "${summary[@]}"
     die "$step failed after $((SECONDS - start[$step])) s; 'make $step' runs it alone."
   fi
-  summary+=("$(printf '  %-10s passed in %s s' "$step" "$((SECONDS - start[$step]))")")
+  passed[$step]=yes
+  summary+=("$(printf '  %-12s passed in %s s' "$step" "$((SECONDS - start[$step]))")")
   printf '%s\n' "${summary[-1]}"
-  begin "$lane"
+  go_on
 done
 
 headline "all checks passed in $SECONDS s"

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 import yaml
-from fixtures import incident_of
 from leaks import Arguments, files_of, leaks
 from playbook import Player, Run
 from sandbox import CHECKOUT, SECRETS, Sandbox, Snapshot, faults
@@ -57,7 +56,8 @@ class Story:
 def story(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """The fault, a run with --check, a real run, another run: once for all tests of this fault."""
     fault = request.param
-    player = Player(tmp_path_factory.mktemp(fault) / "records", incident_of(request.path))
+    expect, incident = (faults.load(fault)[key] for key in ("expect", "incident"))
+    player = Player(tmp_path_factory.mktemp(fault) / "records", incident)
     secrets = {name: sandbox.env[name] for name in SECRETS} | sandbox.square_tokens
     secrets["the role's verifier"] = sandbox.psql(f"SELECT rolpassword FROM pg_authid WHERE rolname = '{sandbox.env['POSTGRES_USER']}'")  # noqa: S608
     assert secrets["the role's verifier"].startswith("SCRAM-SHA-256$")
@@ -74,7 +74,6 @@ def story(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path_factory: py
         places = {"the output of --check": checked.output, "the output": mended.output, "arguments": arguments.text}
         leaked = leaks(places | files_of(player.records), secrets)
         again = player.play("-v")
-        expect = faults.load(fault)["expect"]
         after_again = sandbox.snapshot()
         yield Story(expect, broken, checked, after_check, still_bites, mended, after, healthy, again, after_again, leaked)
 

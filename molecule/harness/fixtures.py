@@ -15,6 +15,9 @@ import pytest
 from playbook import Player
 from sandbox import TABLES, Sandbox, known_faults
 
+# What every stack on the machine suffers from; the scenario `whole_host` has it to itself.
+FAULTS_OF_THE_HOST = ("host_hog",)
+
 
 def incident_of(path: Path) -> str:
     """The incident that the tests in this file are about: the scenario's name."""
@@ -24,7 +27,8 @@ def incident_of(path: Path) -> str:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """The tests of causes.py run for each fault of the incident, or for those that the module names in FAULTS."""
     if "story" in metafunc.fixturenames:
-        faults = getattr(metafunc.module, "FAULTS", None) or known_faults(incident_of(Path(str(metafunc.module.__file__))))
+        known = known_faults(incident_of(Path(str(metafunc.module.__file__))))
+        faults = getattr(metafunc.module, "FAULTS", None) or [fault for fault in known if fault not in FAULTS_OF_THE_HOST]
         metafunc.parametrize("story", faults, indirect=True, scope="module")
 
 

@@ -54,7 +54,8 @@ def stopped_engine(sandbox: Sandbox) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("unlimited", "stopped_engine")
-def test_the_engine_is_started_and_the_stack_comes_back(sandbox: Sandbox, player: Player) -> None:
+def test_the_engine_is_started_and_the_stack_comes_back(sandbox: Sandbox, tmp_path: Path) -> None:
+    player = Player(tmp_path / "records", "service_outage")
     checked = player.play("--check")
     assert (checked.record.outcome, checked.record.causes) == ("diagnosed", ["engine_down"]), checked.output
     assert not ENGINE_PID.exists()
