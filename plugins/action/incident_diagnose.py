@@ -18,6 +18,7 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils imp
     payment_tables,
     security_tables,
     square_report,
+    triage,
 )
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.recent import lately, recent_changes
@@ -63,6 +64,7 @@ class ActionModule(ActionBase):
                 "kind": {"type": "str", "required": True},
                 "observations": {"type": "dict", "required": True},
                 "earlier": {"type": "dict"},
+                "severities": {"type": "list", "elements": "dict", "default": []},
             }
         )
         options = diagnosis.plain(options)
@@ -98,8 +100,21 @@ class ActionModule(ActionBase):
         record.keep_tables(payment_tables.observed(observed, before if earlier else None))
         record.keep_tables([] if earlier else security_tables.observed(observed))
         account = self._tell(record, observed, findings, "proof" if earlier else "seen", keep=sick and not earlier)
+        if options["severities"] and not earlier:
+            account += self._judge(record, triage.assess(observed, findings, symptoms, options["severities"]))
         told = (incident["id"], before, observed, findings, planned, symptoms, tried)
         return {**dict(zip(_RETURNED, told, strict=True)), "account": account}
+
+    @staticmethod
+    def _judge(record: Record, verdict: Mapping) -> list[Mapping]:
+        """What the account says of severity, of who is affected, and of the playbook that mends it, written into the record."""
+        if not verdict["severity"]:
+            return []
+        record.content["severity"], record.content["severity_reason"] = verdict["severity"], verdict["reason"]
+        record.content["affected"] = verdict["affected"]
+        told = [record.event("severity", f"{verdict['severity']}: {verdict['reason']}")]
+        told += [record.event("affected", text) for text in verdict["affected"]]
+        return [*told, *(record.event("playbook", f"ansible-playbook {name}.yml") for name in verdict["playbooks"])]
 
     @staticmethod
     def _tell(record: Record, observed: Mapping, findings: list[Mapping], event: str, keep: bool) -> list[Mapping]:

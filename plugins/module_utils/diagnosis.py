@@ -32,6 +32,8 @@ OPTIONAL_KEYS = ("remedy", "risk", "respects_hold", "escalate", "severity", "rol
 PHASES = ("contain", "block", "rotate", "patch")
 # The role whose remedies a hold on everything does not keep back: it sets such a hold itself.
 HOLDS_EVERYTHING = "security_incident"
+# The kind of an incident in which nobody knows yet what it is: everything is asked for.
+EVERYTHING = "triage"
 SEVERITIES = ("P1", "P2", "P3", "P4")
 
 Mapping = dict[str, t.Any]
@@ -101,7 +103,7 @@ def diagnose(observations: Mapping, causes: Sequence[Mapping], kind: str | None 
     facts = plain(observations)
     findings = []
     for cause in sorted(causes, key=lambda entry: LAYERS.index(entry["layer"])):
-        if cause.get("when_asked") and kind not in (None, cause.get("role")):
+        if cause.get("when_asked") and kind not in (None, EVERYTHING, cause.get("role")):
             continue
         try:
             if _compiled(cause["match"]).search(facts) is not True:

@@ -36,6 +36,38 @@ options:
       - What the diagnosis before this one returned, where its plan was carried out since; then this one is the proof.
       - A remedy is planned at most once in an incident.
     type: dict
+  severities:
+    description:
+      - Rules by which severity and impact are judged at the first look. Of those that match the worst counts, of two alike the first.
+      - None means that the causes alone say the severity.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      severity:
+        description: The severity after the incident response guide.
+        type: str
+        choices: [P1, P2, P3, P4]
+        required: true
+      reason:
+        description: Why it is that bad, in the words of the guide.
+        type: str
+        required: true
+      match:
+        description: JMESPath over the observations, with C(findings) and C(symptoms) beside them. The rule matches where it gives C(true).
+        type: str
+        required: true
+      features:
+        description: What does not work, in a customer's words.
+        type: list
+        elements: str
+        required: true
+      companies:
+        description: JMESPath to the number of companies that are affected, or to a list of their ids.
+        type: str
+      at_least:
+        description: How many companies have to be affected for the rule to match.
+        type: int
 """
 
 EXAMPLES = r"""

@@ -1,0 +1,76 @@
+# Copyright: (c) 2026, Circuit Sage contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is wrong, how bad it is, who is affected and what mends it, in one command; and mended by it where that is asked for."""
+
+from __future__ import annotations
+
+from playbook import Player
+from sandbox import COMPANIES, Sandbox
+
+LOG = "/var/log/nginx/circuit-sage-access.log"
+
+
+def test_a_healthy_system_has_no_severity(sandbox: Sandbox, player: Player) -> None:
+    before = sandbox.snapshot()
+    run = player.play("-v", "-e", "triage_remediate=true")
+    assert (run.status, run.record.outcome, run.changed) == (0, "healthy", 0), run.output
+    assert run.record.events("severity", "affected", "playbook") == []
+    assert sandbox.snapshot().changes_since(before) == {}
+
+
+def test_two_faults_are_classified_and_then_mended(sandbox: Sandbox, player: Player, seeded_rows: str) -> None:
+    """Without being asked it touches nothing; asked, it mends both, the deeper one first, each by the role whose it is."""
+    with sandbox.fault("frontend_stopped"):
+        assert all(sandbox.ask(f"{sandbox.edge_url}/")[0] == 502 for _ask in range(5))
+        with sandbox.fault("postgres_stopped"):
+            before = sandbox.snapshot()
+            told = player.play("-v")
+            record = told.record
+            assert (told.status, record.outcome, told.changed) == (0, "diagnosed", 0), told.output
+            assert sandbox.snapshot().changes_since(before) == {}
+            assert record.causes == ["postgres_stopped", "frontend_stopped"]
+            assert record.content["severity"] == "P1"
+            assert record.events("severity") == ["P1: complete service outage"]
+            assert record.events("playbook") == ["ansible-playbook db_failure.yml", "ansible-playbook service_outage.yml"]
+            features, companies, requests = record.events("affected")
+            assert features == "features: everything"
+            assert companies == "companies: unknown, the database cannot be asked"
+            failed, of, _total = requests.removeprefix("requests: ").split(" ", 2)
+            assert (int(failed) >= 5, of) == (True, "of"), requests
+            assert "**Severity**: P1 (complete service outage)" in record.report
+            assert f"- {requests}" in record.report.split("## Impact")[1]
+
+            mended = player.play("-e", "triage_remediate=true")
+            assert (mended.status, mended.record.outcome) == (0, "resolved"), mended.output
+            touched = [change["component"] for change in mended.record.content["changes"]]
+            assert touched.index("postgres") < touched.index("frontend")
+            sandbox.prove_write()
+            assert sandbox.rows() == seeded_rows
+
+
+def test_only_the_pages_are_gone(sandbox: Sandbox, player: Player) -> None:
+    with sandbox.fault("frontend_stopped"):
+        record = player.play("--check").record
+    assert (record.content["severity"], record.content["severity_reason"]) == ("P2", "partial service outage")
+    assert f"companies: {COMPANIES}" in record.events("affected")
+
+
+def test_a_log_that_cannot_be_read_is_no_reason_to_stop(sandbox: Sandbox, player: Player) -> None:
+    """Who is affected is told as far as it is known."""
+    edge = sandbox.docker.containers.get(f"{sandbox.project}-edge")
+    assert edge.exec_run(["mv", LOG, f"{LOG}.away"]).exit_code == 0
+    try:
+        with sandbox.fault("frontend_stopped"):
+            run = player.play("--check")
+    finally:
+        assert edge.exec_run(["mv", f"{LOG}.away", LOG]).exit_code == 0
+    assert run.record.outcome == "diagnosed", run.output
+    assert not any(text.startswith("requests:") for text in run.record.events("affected"))
+
+
+def test_what_cannot_be_used_is_refused(player: Player) -> None:
+    run = player.play("-e", "triage_traffic_minutes=soon")
+    assert run.status == 2
+    assert "triage_traffic_minutes" in run.said()
+    assert "triage_remedaite" in player.play("-e", "triage_remedaite=true").said()
