@@ -22,7 +22,9 @@ MOST_BYTES = 8 * 1024 * 1024
 CLIENT_GAVE_UP = 499
 PAGES = "the pages"
 
-_LINE = re.compile(rb'\S+ \S+ .{0,200}?(?P<stamp>\[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d) (?P<zone>[+-]\d{4}\]) "(?P<request>[^"]{0,4000})" (?P<status>\d{3}) ')
+_LINE = re.compile(
+    rb'\S+ \S+ .{0,200}?(?P<stamp>\[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d) (?P<zone>[+-]\d{4}\]) "(?P<request>[^"]{0,4000})" (?P<status>\d{3}) '
+)
 _API = re.compile(rb"[A-Z]{1,20} (?P<path>/api/[A-Za-z0-9_-]{1,40})(?=[/? ])")
 
 
@@ -35,7 +37,9 @@ def end_of(path: Path, most_bytes: int = MOST_BYTES) -> tuple[list[bytes], bool]
             file.seek(start)
             lines = file.read(most_bytes).splitlines()
     except OSError as error:
-        raise IncidentError(f"the access log {path} cannot be read ({error.strerror}); set circuit_sage_access_log to nginx's, or to nothing") from None
+        raise IncidentError(
+            f"the access log {path} cannot be read ({error.strerror}); set circuit_sage_access_log to nginx's, or to nothing"
+        ) from None
     return (lines[1:], True) if start else (lines, False)
 
 

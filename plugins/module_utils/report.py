@@ -96,7 +96,13 @@ def render(record: Mapping) -> str:
         lines += ["", f"Why not just restart: {finding['why_not_restart']}"]
     if record.get("recent_changes"):
         lines += ["", "## Recent Changes", *[f"- {_clock(change['at'])} - {change['what']}" for change in record["recent_changes"]]]
-    lines += ["", "## Impact", *[f"- {text}" for text in (record.get("affected") or []) + (record.get("impact") or ["None was seen."])], "", "## Resolution"]
+    lines += [
+        "",
+        "## Impact",
+        *[f"- {text}" for text in (record.get("affected") or []) + (record.get("impact") or ["None was seen."])],
+        "",
+        "## Resolution",
+    ]
     if not record["changes"]:
         lines.append("Nothing was changed.")
     for change in record["changes"]:

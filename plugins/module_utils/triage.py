@@ -39,7 +39,9 @@ def check_rules(rules: Sequence[Mapping]) -> None:
             raise IncidentError(f"{name} lacks {', '.join(missing)}; add it")
         unknown = sorted(set(rule) - set(REQUIRED_KEYS) - set(OPTIONAL_KEYS))
         if unknown:
-            raise IncidentError(f"{name} has unknown keys {', '.join(unknown)}; the known ones are {', '.join(REQUIRED_KEYS + OPTIONAL_KEYS)}")
+            raise IncidentError(
+                f"{name} has unknown keys {', '.join(unknown)}; the known ones are {', '.join(REQUIRED_KEYS + OPTIONAL_KEYS)}"
+            )
         if rule["severity"] not in SEVERITIES:
             raise IncidentError(f"{name} has the severity {rule['severity']}; use one of {', '.join(SEVERITIES)}")
         if rule.get("at_least") and not rule.get("companies"):
