@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Circuit Sage contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How many requests failed lately, as nginx's access log in the combined format tells it. Reads a bounded end of the file, and nothing else."""
+"""How many requests failed lately, as nginx's access log in the combined format tells it. Only a bounded end of the file is read."""
 
 from __future__ import annotations
 
