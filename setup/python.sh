@@ -19,19 +19,27 @@ if [ "$(cat "$folder/.lock" 2>/dev/null)" = "$stamp" ] && "$folder/bin/python" -
 # counts is the interpreter behind it, since the name may lead into the very folder that is to be made anew. The distribution's own comes first:
 # it is built with the compiler's profile of its use, and Ansible takes a seventh less processor time with it than with pyenv's default build.
 find_python() {
-  local name
+  local name found without=
   for name in ${PYTHON:-} /usr/bin/python3 python3 python3.13 python3.12 python3.11; do
-    "$name" -c 'import sys; (3, 11) <= sys.version_info[:2] <= (3, 13) or sys.exit(1); print(sys._base_executable)' 2>/dev/null && return
+    found=$("$name" -c 'import sys; (3, 11) <= sys.version_info[:2] <= (3, 13) or sys.exit(1); print(sys._base_executable)' 2>/dev/null) || continue
+    if makes_environments "$found" || can_install; then
+      printf '%s\n' "$found"
+      return
+    fi
+    without=${without:-$found}
   done
-  return 1
+  [ -n "$without" ] && printf '%s\n' "$without"
 }
+
+makes_environments() { "$1" -c 'import ensurepip' 2>/dev/null; }
+can_install() { command -v apt-get && { [ "$(id -u)" = 0 ] || sudo -n true; }; } >/dev/null 2>&1
 
 python=$(find_python) || die "no Python 3.11, 3.12 or 3.13 was found; install one, or name it: make PYTHON=/path/to/python3.12."
 
 # Debian and Ubuntu keep ensurepip, without which no environment gets pip, in a package of its own.
-if ! "$python" -c 'import ensurepip' 2>/dev/null; then
+if ! makes_environments "$python"; then
   package="$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
-  if command -v apt-get >/dev/null 2>&1 && { [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }; then
+  if can_install; then
     say "installing $package"
     as_root apt-get update -qq
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$package" >/dev/null ||
