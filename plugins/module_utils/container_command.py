@@ -9,14 +9,14 @@ import contextlib
 import http.client
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .docker_engine import HEADER, DockerEngine, EngineRefused, ask, path_of
 from .errors import IncidentError
 
-_STDOUT = 1
-_STDERR = 2
+STDOUT = 1
+STDERR = 2
 # More than what is run here ever prints; an output without end must not fill the memory.
 MOST_OUTPUT = 4 * 1024 * 1024
 # The connection, which HTTP asked for the command, carries its streams from then on.
@@ -37,14 +37,14 @@ class Finished(NamedTuple):
 
 def split_streams(data: bytes) -> tuple[bytes, bytes]:
     """Standard output and error out of the engine's framed stream."""
-    parts: dict[int, list[bytes]] = {_STDOUT: [], _STDERR: []}
+    parts: dict[int, list[bytes]] = {STDOUT: [], STDERR: []}
     start = 0
     while start + HEADER.size <= len(data):
         stream, length = HEADER.unpack_from(data, start)
         start += HEADER.size
         parts.setdefault(stream, []).append(data[start : start + length])
         start += length
-    return b"".join(parts[_STDOUT]), b"".join(parts[_STDERR])
+    return b"".join(parts[STDOUT]), b"".join(parts[STDERR])
 
 
 def _exchange(connection: socket.socket, response: http.client.HTTPResponse, typed: bytes | None, deadline: float) -> bytes:
@@ -74,8 +74,43 @@ def _exchange(connection: socket.socket, response: http.client.HTTPResponse, typ
     return bytes(printed)
 
 
+class AtWork(NamedTuple):
+    """A command that runs: its number with the engine, and the connection that carries its streams."""
+
+    job: str
+    connection: socket.socket
+    response: http.client.HTTPResponse
+
+
 class CommandRunner(DockerEngine):
     """The engine, when commands are to be run in containers."""
+
+    @contextlib.contextmanager
+    def at_work(
+        self, container: str, command: Sequence[str], user: str, environment: Mapping[str, str] | None, reads: bool
+    ) -> Iterator[AtWork]:
+        """A command in a container that runs, for as long as its streams are used; EngineRefused when it does not run."""
+        wanted: dict[str, Any] = {
+            "Cmd": list(command),
+            "User": user,
+            "Env": [f"{name}={value}" for name, value in (environment or {}).items()],
+            "AttachStdin": reads,
+            "AttachStdout": True,
+            "AttachStderr": True,
+        }
+        job = self._ask("POST", f"{path_of(container)}/exec", wanted)["Id"]
+        with self._connected() as connection:
+            path = f"/exec/{job}/start"
+            response = ask(connection, "POST", path, {"Detach": False, "Tty": False}, _UPGRADE)
+            if response.status != http.client.SWITCHING_PROTOCOLS:
+                raise EngineRefused(path, f"status {response.status}, as of a proxy that hands over no connection")
+            with response:
+                yield AtWork(job, connection.sock, response)
+
+    def status_of(self, job: str) -> int | None:
+        """How a command ended, null when the engine does not know."""
+        status: int | None = self._ask("GET", f"/exec/{job}/json")["ExitCode"]
+        return status
 
     def run(
         self,
@@ -91,26 +126,11 @@ class CommandRunner(DockerEngine):
         Anybody on the host can read the command and its environment: a secret has to be typed, which is given by standard input.
         """
         most = self._timeout if seconds is None else seconds
-        wanted: dict[str, Any] = {
-            "Cmd": list(command),
-            "User": user,
-            "Env": [f"{name}={value}" for name, value in (environment or {}).items()],
-            "AttachStdin": typed is not None,
-            "AttachStdout": True,
-            "AttachStderr": True,
-        }
-        job = self._ask("POST", f"{path_of(container)}/exec", wanted)["Id"]
-        deadline = time.monotonic() + most
-        with self._connected() as connection:
-            path = f"/exec/{job}/start"
-            response = ask(connection, "POST", path, {"Detach": False, "Tty": False}, _UPGRADE)
-            if response.status != http.client.SWITCHING_PROTOCOLS:
-                raise EngineRefused(path, f"status {response.status}, as of a proxy that hands over no connection")
+        with self.at_work(container, command, user, environment, typed is not None) as working:
             try:
-                with response:
-                    printed = _exchange(connection.sock, response, typed, deadline)
+                printed = _exchange(working.connection, working.response, typed, time.monotonic() + most)
             except TimeoutError:
                 raise CommandUnfinished(
                     f"`{command[0]}` in the container {container} did not end within {most:g} s; look at the container"
                 ) from None
-        return Finished(self._ask("GET", f"/exec/{job}/json")["ExitCode"], *split_streams(printed))
+        return Finished(self.status_of(working.job), *split_streams(printed))
