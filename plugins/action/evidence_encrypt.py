@@ -9,7 +9,7 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils import evidence_encryption
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import file_encryption
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import Record
 
@@ -26,10 +26,10 @@ class ActionModule(ActionBase):
         _validation, options = self.validate_argument_spec({"recipient": {"type": "str", "required": True}})
         try:
             record = Record.current(task_vars)
-            suffix = evidence_encryption.suffix_of(options["recipient"])
+            suffix = file_encryption.suffix_of(options["recipient"])
             folder = record.folder / "evidence"
             plain = [one for one in sorted(folder.iterdir()) if one.name != "SHA256SUMS" and one.suffix != suffix]
-            done = evidence_encryption.encrypt(plain, options["recipient"])
+            done = file_encryption.encrypt(plain, options["recipient"])
             record.keep_evidence({})
             entry = record.event("kept", f"the evidence is encrypted: {len(done)} files")
         except IncidentError as error:

@@ -10,7 +10,7 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils import evidence_encryption
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import file_encryption
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.diagnosis import plain
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.evidence import EVIDENCE_OPTIONS, LOG_BYTES
@@ -49,7 +49,7 @@ class ActionModule(ActionBase):
             options = plain(dict(self._task.args))
             refuse_full_disk(str(record.folder))
             if recipient := options.pop("recipient", None):
-                evidence_encryption.check(recipient)
+                file_encryption.check(recipient)
             answer = in_process.carry_out(self, "evidence_info", options, EVIDENCE_OPTIONS, _read, task_vars or {})
             if answer.get("failed"):
                 raise IncidentError(f"the evidence could not be read: {answer.get('msg')}")

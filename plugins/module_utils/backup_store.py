@@ -46,6 +46,14 @@ def blocks(path: Path) -> Iterator[bytes]:
         yield from iter(lambda: file.read(_BLOCK), b"")
 
 
+def digest_of(path: Path) -> str:
+    """The checksum of a file."""
+    digest = hashlib.sha256()
+    for block in blocks(path):
+        digest.update(block)
+    return digest.hexdigest()
+
+
 def _sync(path: Path) -> None:
     """Make what a file or folder holds last."""
     descriptor = os.open(path, os.O_RDONLY)
@@ -64,14 +72,10 @@ def check(backup: Backup) -> None:
         if size != manifest["bytes"]:
             kind = "truncated" if size < manifest["bytes"] else "longer than it was"
             raise IncidentError(f"{file} is {kind}: {size} bytes, not {manifest['bytes']}; {instead}")
-        digest = hashlib.sha256()
-        first = b""
-        for block in blocks(file):
-            first = first or block
-            digest.update(block)
+        first, digest = next(blocks(file), b""), digest_of(file)
     except OSError as error:
         raise IncidentError(f"{file} cannot be read ({error.strerror}); {instead}, or run as its owner") from None
-    if digest.hexdigest() != manifest["sha256"]:
+    if digest != manifest["sha256"]:
         raise IncidentError(f"{file} has another checksum than its manifest says; {instead}")
     if not manifest["encrypted"] and not first.startswith(_MAGIC):
         raise IncidentError(f"{file} is no dump in PostgreSQL's custom format; {instead}")

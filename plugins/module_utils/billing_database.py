@@ -46,7 +46,7 @@ def server_and_password(options: Mapping[str, t.Any]) -> tuple[Server, str, dict
     return server_of(options, variables), find_value(Source(ENV_FILE), "POSTGRES_PASSWORD", path, lambda _service: []), variables
 
 
-def connect(server: Server, password: str) -> t.Any:
+def connect(server: Server, password: str, application_name: str = APPLICATION_NAME) -> t.Any:
     """A session of psycopg2. Raises IncidentError that says what to correct; the password is not in it."""
     if MISSING_DRIVER:
         raise IncidentError(MISSING_DRIVER)
@@ -58,7 +58,7 @@ def connect(server: Server, password: str) -> t.Any:
             dbname=server.database,
             password=password,
             connect_timeout=server.connect_timeout,
-            application_name=APPLICATION_NAME,
+            application_name=application_name,
             client_encoding="UTF8",
             options="-c timezone=UTC -c datestyle=ISO",
         )

@@ -78,3 +78,19 @@ JOURNAL_OPTIONS: dict[str, dict[str, Any]] = {
     "journal": {"type": "path"},
     "vault_password_file": {"type": "path", "no_log": False},
 }
+
+# Those of the doc fragment `backups`.
+BACKUP_OPTIONS: dict[str, dict[str, Any]] = {
+    "folder": {"type": "path", "required": True},
+    "database": {"type": "str"},
+    "keep_free_mb": {"type": "int", "default": 1024},
+    "timeout": {"type": "int", "default": 3600},
+    "incident": {"type": "str", "default": ""},
+}
+
+# What names a backup that is to be restored.
+RESTORE_OPTIONS: dict[str, dict[str, Any]] = {
+    "backup": {"type": "str", "default": "latest"},
+    "system_identifier": {"type": "str"},
+    "key_file": {"type": "path", "no_log": False},
+}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils import evidence_encryption
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import file_encryption
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 
 # In the place of age: what it is given as its last three words is what is asserted.
@@ -34,7 +34,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_each_file_is_replaced_by_its_encrypted_one(folder: Path) -> None:
-    done = evidence_encryption.encrypt([folder / "a.log", folder / "b.log"], "age1right")
+    done = file_encryption.encrypt([folder / "a.log", folder / "b.log"], "age1right")
     assert [one.name for one in done] == ["a.log.age", "b.log.age"]
     assert (folder / "a.log.age").read_text(encoding="utf-8") == "sealed\na"
     assert stat.S_IMODE((folder / "a.log.age").stat().st_mode) == 0o600
@@ -43,21 +43,21 @@ def test_each_file_is_replaced_by_its_encrypted_one(folder: Path) -> None:
 
 def test_what_cannot_be_encrypted_stays(folder: Path) -> None:
     with pytest.raises(IncidentError, match=r"a\.log could not be encrypted \(age: error: malformed recipient\)"):
-        evidence_encryption.encrypt([folder / "a.log", folder / "b.log"], "age1wrong")
+        file_encryption.encrypt([folder / "a.log", folder / "b.log"], "age1wrong")
     assert sorted(one.name for one in folder.iterdir()) == ["a.log", "b.log", "bin"]
 
 
 def test_openpgp_by_a_file_with_the_key(folder: Path) -> None:
     key = folder / "key.asc"
     key.write_text("a key", encoding="utf-8")
-    words = evidence_encryption.command(str(key), "/home", folder / "a.log", folder / "a.log.gpg")
+    words = file_encryption.command(str(key), "/home", folder / "a.log", folder / "a.log.gpg")
     assert words[:1] + words[-5:] == ["gpg", str(key), "--output", str(folder / "a.log.gpg"), "--encrypt", str(folder / "a.log")]
-    assert evidence_encryption.suffix_of(str(key)) == ".gpg"
+    assert file_encryption.suffix_of(str(key)) == ".gpg"
 
 
 def test_a_recipient_that_is_none_is_refused() -> None:
     with pytest.raises(IncidentError, match="neither an age recipient"):
-        evidence_encryption.check("somebody@example.com")
+        file_encryption.check("somebody@example.com")
 
 
 def test_a_missing_program_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -65,4 +65,4 @@ def test_a_missing_program_is_named_with_its_package(monkeypatch: pytest.MonkeyP
     key.write_text("a key", encoding="utf-8")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(IncidentError, match="has no `gpg`; install it there \\(Debian's package `gnupg`\\)"):
-        evidence_encryption.check(str(key))
+        file_encryption.check(str(key))
