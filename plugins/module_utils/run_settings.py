@@ -15,6 +15,8 @@ from .diagnosis import RISKS
 from .errors import IncidentError
 
 MODES = ("remediate", "diagnose")
+# What a playbook does that is no remedy of a cause, and that has to be approved by its name.
+ACTIONS = ("restore",)
 # The settings that a user may give; a test compares them with the argument specification of the role open_incident.
 KNOWN = (
     "incident_mode",
@@ -67,7 +69,7 @@ def check(mode: str, risk_limit: str, approve: t.Any, causes: Sequence[dict[str,
         raise IncidentError(f"incident_mode is {mode}; use one of {', '.join(MODES)}")
     if risk_limit not in RISKS:
         raise IncidentError(f"incident_risk_limit is {risk_limit}; use one of {', '.join(RISKS)}")
-    names = sorted({cause["id"] for cause in causes} | {cause["remedy"] for cause in causes if cause.get("remedy")} | {PUT_BACK})
+    names = sorted({cause["id"] for cause in causes} | {cause["remedy"] for cause in causes if cause.get("remedy")} | {PUT_BACK, *ACTIONS})
     approved = as_list(approve)
     for name in approved:
         if name not in names:
