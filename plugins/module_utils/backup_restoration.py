@@ -99,7 +99,7 @@ class Restoration:
                 raise
         rows = sum(one["rows"] for one in found["tables"].values())
         seconds = round(time.monotonic() - started, 3)
-        return {"changed": True, "copy": name, "rows": rows, "objects": found["objects"], "roles_made": made, "seconds": seconds}
+        return {"changed": True, "beside": name, "rows": rows, "objects": found["objects"], "roles_made": made, "seconds": seconds}
 
     def _source(self, backup: Backup) -> Iterable[bytes]:
         if backup.manifest["encrypted"]:
@@ -127,7 +127,7 @@ class Restoration:
 
     # Changing the names
 
-    def swap(self) -> dict[str, t.Any]:
+    def swap(self, check_mode: bool) -> dict[str, t.Any]:
         """Give the copy the name of the database in use, which keeps its rows under another name."""
         names = names_of(self._database, self._options["incident"])
         with self._server.alone() as connection:
@@ -135,13 +135,15 @@ class Restoration:
                 return self._swapped(names, False, 0, 0.0)
             if not ask(connection, _EXISTS, names.copy):
                 raise IncidentError(f"the server has no database {names.copy}; restore the backup into it first")
+            if check_mode:
+                return self._swapped(names, True, 0, 0.0)
             note = f"what {names.database} was before the restore of incident {self._options['incident']}"
             ended, seconds = self._rename(
                 connection, [(names.database, names.before), (names.copy, names.database)], {names.before: note, names.database: None}
             )
         return self._swapped(names, True, ended, seconds)
 
-    def swap_back(self) -> dict[str, t.Any]:
+    def swap_back(self, check_mode: bool) -> dict[str, t.Any]:
         """Give the database that was in use before its name back; what was restored keeps its rows under another one."""
         names = names_of(self._database, self._options["incident"])
         with self._server.alone() as connection:
@@ -152,6 +154,8 @@ class Restoration:
                     f"the server has no database {names.before}, so incident {self._options['incident']} has restored nothing here "
                     "that could be taken back; give the id of one that has"
                 )
+            if check_mode:
+                return self._swapped(names, True, 0, 0.0)
             note = f"what incident {self._options['incident']} had restored, and what was written since"
             ended, seconds = self._rename(
                 connection, [(names.database, names.undone), (names.before, names.database)], {names.undone: note, names.database: None}
@@ -198,6 +202,6 @@ LOADED, SWAPPED, SWAPPED_BACK = "loaded", "swapped", "swapped_back"
 def restore(options: Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
     """The result of the module backup_restore."""
     restoration = Restoration(options)
-    if check_mode:
-        return {"changed": True, **(restoration.look() if options["state"] == LOADED else {})}
-    return {LOADED: restoration.load, SWAPPED: restoration.swap, SWAPPED_BACK: restoration.swap_back}[options["state"]]()
+    if options["state"] == LOADED:
+        return {"changed": True, **restoration.look()} if check_mode else restoration.load()
+    return (restoration.swap if options["state"] == SWAPPED else restoration.swap_back)(check_mode)

@@ -124,6 +124,15 @@ class DatabaseServer:
             return int(done.output.decode().splitlines()[-1].split()[3]) * 1024
         raise IncidentError(f"the container does not tell how much room {folder} has ({done.errors.decode('utf-8', 'replace').strip()})")
 
+    def amcheck(self, database: str) -> list[str]:
+        """What pg_amcheck complains of; a program that cannot be run is an error."""
+        command = ["pg_amcheck", "--no-password", "-U", self.server.user, "-d", database]
+        done = self._engine.run(self._container, command, seconds=self._seconds)
+        complaints = [line for line in done.output.decode("utf-8", "replace").splitlines() if line and not line.startswith(" ")]
+        if done.status not in (0, 2) or (done.status and not complaints):
+            raise IncidentError(f"pg_amcheck cannot be run in the container ({reason_of(done.errors.decode('utf-8', 'replace'))})")
+        return complaints
+
     def dump(self, database: str, path: Path, digests: bool) -> tuple[Facts, Dumped]:
         """Write a dump, and say what was in the database at the very moment that it is of."""
         with self.session(database, autocommit=False) as connection:

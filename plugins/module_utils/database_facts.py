@@ -82,12 +82,18 @@ def last_migration(connection: t.Any) -> str | None:
     return name
 
 
+def structure(connection: t.Any) -> Facts:
+    """The number of all but the rows of the connection's database, and what is not as it should be."""
+    found: Facts = ask(connection, _CONTENT)
+    return found
+
+
 def content(connection: t.Any, digests: bool) -> Facts:
     """The rows of every table of the connection's database, the number of all else, and what is not as it should be.
 
     With *digests* the rows' content counts too: a sum over all rows, whatever their order.
     """
-    found: Facts = ask(connection, _CONTENT)
+    found = structure(connection)
     with connection.cursor() as cursor:
         cursor.execute(_TABLES)
         names = cursor.fetchall()

@@ -59,7 +59,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-copy:
+beside:
   description: The database that was made of the backup.
   returned: with the state loaded
   type: str
