@@ -6,29 +6,17 @@
 from __future__ import annotations
 
 import json
-import os
-import shlex
-import subprocess
-import sys
 import time
 import typing as t
 from pathlib import Path
-
-from ansible import constants as C
-from ansible import context
-from ansible.plugins.action import ActionBase
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils import drill_faults, drill_probe
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.diagnosis import plain
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import utc_now
+from ansible_collections.circuit_sage.incident_response.plugins.plugin_utils.drill_action import HEALTH_SECONDS, POLL_SECONDS, DrillAction, Mapping
 
 BITE_SECONDS = 30.0
-HEALTH_SECONDS = 90.0
-PLAYBOOK_SECONDS = 300
-PART_SECONDS = 120
-POLL_SECONDS = 0.2
-COLLECTION = "circuit_sage.incident_response"
 # Rows committed before the fault, which have to be there after it.
 HEARTBEATS = 10
 _HEARTBEAT = f"""
@@ -38,10 +26,8 @@ TRUNCATE circuit_sage_ops.drill_heartbeat;
 INSERT INTO circuit_sage_ops.drill_heartbeat SELECT clock_timestamp() FROM generate_series(1, {HEARTBEATS});
 """  # noqa: S608 - the number is our own
 
-Mapping = dict[str, t.Any]
 
-
-class ActionModule(ActionBase):
+class ActionModule(DrillAction):
     """See the documentation of the module drill_fault."""
 
     _requires_connection = True
@@ -77,18 +63,7 @@ class ActionModule(ActionBase):
 
     def _blank(self) -> Mapping:
         fault = self._fault
-        return {
-            **{name: fault[name] for name in ("id", "incident", "title")},
-            "expected": {name: fault["expect"][name] for name in ("cause", "outcome")},
-            "status": "failed",
-            "reasons": [],
-            "bit": False,
-            **dict.fromkeys(("bite_seconds", "diagnosis", "outcome", "seconds_to_diagnose", "seconds_to_recover", "playbook_seconds")),
-            "findings": [],
-            "requests": {"sent": 0, "failed": 0},
-            "rows_lost": None,
-            **{name: [] for name in ("touched", "wrong_touches", "check_changes", "drift_after", "timeline", "probes")},
-        }
+        return self._unmeasured(fault["id"], fault["incident"], fault["title"], fault["expect"]["cause"], fault["expect"]["outcome"])
 
     # The course of the drill
 
@@ -215,73 +190,12 @@ class ActionModule(ActionBase):
     # Its tools
 
     @property
-    def _names(self) -> dict[str, str]:
-        return t.cast("dict[str, str]", self._options["names"])
-
-    @property
     def _records(self) -> Path:
         return Path(str(self._options["folder"]), "records", str(self._fault["id"]))
 
     def _expects(self, outcome: str) -> bool:
         return bool(self._fault["expect"]["outcome"] == outcome)
 
-    def _mark(self, event: str, text: str, at: float | None = None) -> None:
-        self._timeline.append({"at": round((time.monotonic() if at is None else at) - self._began, 2), "event": event, "text": text})
-        self._timeline.sort(key=lambda entry: t.cast(float, entry["at"]))
-
-    def _shell(self, script: str, what: str) -> str:
-        answer = self._low_level_execute_command(f"timeout {PART_SECONDS} bash -c {shlex.quote(script)}", sudoable=True)
-        if answer["rc"] != 0:
-            words = (answer["stderr"] or answer["stdout"]).strip().splitlines() or [f"exit status {answer['rc']}"]
-            raise IncidentError(f"{what} failed: {words[-1]}")
-        return t.cast(str, answer["stdout"])
-
-    def _part(self, part: str, what: str) -> str:
-        return self._shell(drill_faults.script(self._names, part), what)
-
-    def _try(self, part: str) -> str | None:
-        """What a part prints, null when it fails."""
-        try:
-            return self._part(part, "it")
-        except IncidentError:
-            return None
-
-    def _wait(self, part: str, seconds: float, otherwise: str) -> None:
-        deadline = time.monotonic() + seconds
-        while self._try(part) is None:
-            if time.monotonic() > deadline:
-                raise IncidentError(f"{otherwise} within {seconds:.0f} s")
-            time.sleep(POLL_SECONDS)
-
-    def _sql(self, statements: str) -> str:
-        return self._part(f"admin_sql \"$DB_NAME\" <<'END'\n{statements}\nEND\n", "a statement of the drill")
-
     def _play(self, *arguments: str) -> int:
         """Run the incident's playbook as a user does, and return its exit status."""
-        command = [str(Path(sys.executable).parent / "ansible-playbook"), f"{COLLECTION}.{self._fault['incident']}"]
-        for source in self._vars.get("ansible_inventory_sources") or []:
-            command += ["--inventory", source]
-        for given in context.CLIARGS.get("extra_vars") or ():
-            command += ["--extra-vars", given]
-        command += ["--limit", self._vars["inventory_hostname"], "--extra-vars", json.dumps({"incident_record_dir": str(self._records)})]
-        environment = {**os.environ, "ANSIBLE_FORCE_COLOR": "false"}
-        if C.CONFIG_FILE:
-            environment["ANSIBLE_CONFIG"] = str(C.CONFIG_FILE)
-        log = self._records.with_suffix(".log")
-        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with log.open("a", encoding="utf-8") as file:
-            try:
-                done = subprocess.run(
-                    [*command, *arguments],
-                    env=environment,
-                    stdin=subprocess.DEVNULL,
-                    stdout=file,
-                    stderr=subprocess.STDOUT,
-                    timeout=PLAYBOOK_SECONDS,
-                    check=False,
-                )
-            except subprocess.TimeoutExpired:
-                raise IncidentError(f"{self._fault['incident']}.yml did not end within {PLAYBOOK_SECONDS} s; its output is {log}") from None
-        if not (self._records / "latest").exists():
-            raise IncidentError(f"{self._fault['incident']}.yml left no record; its output is {log}")
-        return done.returncode
+        return self._run_playbook(self._fault["incident"], self._records, *arguments)

@@ -19,7 +19,7 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils.run
 # A variable that only the sandbox's own env file has.
 SANDBOX_MARK = "SANDBOX_ID"
 
-SETTINGS = ("drill_faults", "drill_fault_path", "drill_app_dir", "drill_token", "drill_dir", "drill_revert_seconds")
+SETTINGS = ("drill_faults", "drill_fault_path", "drill_app_dir", "drill_token", "drill_dir", "drill_revert_seconds", "drill_scenario", "drill_rto", "drill_rpo")
 
 
 class ActionModule(ActionBase):
@@ -32,7 +32,8 @@ class ActionModule(ActionBase):
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         _validation, options = self.validate_argument_spec(
             {
-                "faults": {"type": "raw", "required": True},
+                "scenario": {"type": "str", "default": drill_faults.FAULTS},
+                "faults": {"type": "raw"},
                 "fault_path": {"type": "raw"},
                 "token": {"type": "str"},
                 "revert_seconds": {"type": "int", "default": 300},
@@ -50,11 +51,7 @@ class ActionModule(ActionBase):
             for name in sorted(task_vars or {}):
                 if name.startswith("drill_") and name not in SETTINGS:
                     raise IncidentError(f"{name} is not a setting of a drill; the settings are {', '.join(SETTINGS)}")
-            drill_faults.check_revert_seconds(options["revert_seconds"])
-            folders = [drill_faults.FOLDER, *(Path(name) for name in as_list(options["fault_path"]))]
-            chosen = drill_faults.choose(drill_faults.find(folders), as_list(options["faults"]))
-            if not chosen:
-                raise IncidentError("drill_faults names no fault; use all, an incident or the ids of faults")
+            chosen = self._chosen(options)
             if SANDBOX_MARK not in observations["stack"]["env_file"]["variables"]:
                 drill_faults.check_token(options["token"] or "", host, datetime.now(timezone.utc))
             sick = diagnosis.symptoms(observations)
@@ -68,5 +65,20 @@ class ActionModule(ActionBase):
         # First each playbook on the healthy system, where it has nothing to do.
         incidents = sorted({fault["incident"] for fault in chosen if not fault["skipped"]})
         healthy = [drill_faults.no_fault(incident) for incident in incidents]
-        entry = {"at": utc_now(), "event": "drill", "text": f"{len(chosen)} faults on {host}: {', '.join(one['id'] for one in chosen)}"}
+        text = f"{len(chosen)} faults on {host}: {', '.join(one['id'] for one in chosen)}" if chosen else f"disaster recovery on {host}"
+        entry = {"at": utc_now(), "event": "drill", "text": text}
         return {**result, "changed": False, "faults": healthy + chosen, "names": names, "account": [entry]}
+
+    @staticmethod
+    def _chosen(options: dict[str, t.Any]) -> list[dict[str, t.Any]]:
+        """The faults; none where the whole database is to be lost."""
+        if options["scenario"] not in drill_faults.SCENARIOS:
+            raise IncidentError(f"drill_scenario is {options['scenario']}; use one of {', '.join(drill_faults.SCENARIOS)}")
+        if options["scenario"] == drill_faults.DISASTER_RECOVERY:
+            return []
+        drill_faults.check_revert_seconds(options["revert_seconds"])
+        folders = [drill_faults.FOLDER, *(Path(name) for name in as_list(options["fault_path"]))]
+        chosen = drill_faults.choose(drill_faults.find(folders), as_list(options["faults"]))
+        if not chosen:
+            raise IncidentError("drill_faults names no fault; use all, an incident or the ids of faults")
+        return chosen

@@ -20,6 +20,9 @@ FOLDER = Path(__file__).resolve().parents[2] / "extensions" / "drill" / "faults"
 PRELUDE = FOLDER.parent / "prelude.sh"
 REQUIRED = ("id", "incident", "title", "inject", "symptom", "revert", "expect")
 OPTIONAL = ("needs",)
+# What is drilled: fault after fault, or the loss of the whole database.
+FAULTS, DISASTER_RECOVERY = "faults", "disaster_recovery"
+SCENARIOS = (FAULTS, DISASTER_RECOVERY)
 OUTCOMES = ("resolved", "escalated", "healthy")
 # What a fault may need (`needs`) that not every Circuit Sage has: the switches for drills and the Python of the sandbox's own backend, and
 # the sandbox's simulator of Square.

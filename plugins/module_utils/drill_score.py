@@ -86,7 +86,16 @@ def _every_one_bit(run: Mapping) -> Mapping:
 
 def _forgiven(result: Mapping) -> bool:
     """Whether the failure is a wrong first diagnosis alone, of which the first bar allows a few."""
-    return not named_first(result) and result["outcome"] == result["expected"]["outcome"] and not result["drift_after"]
+    return result["diagnosis"] is not None and not named_first(result) and result["outcome"] == result["expected"]["outcome"] and not result["drift_after"]
+
+
+def _objectives(results: Sequence[Mapping]) -> list[Mapping]:
+    """The objectives that a result brings with it, such as how much time or data a recovery may cost."""
+    return [
+        _row(one["name"], one["bar"], one["seen"], one["met"], [] if one["met"] else [result])
+        for result in results
+        for one in result.get("objectives", [])
+    ]
 
 
 def score(run: Mapping) -> list[Mapping]:
@@ -103,6 +112,7 @@ def score(run: Mapping) -> list[Mapping]:
         _none("Changes in check mode", "changes", results, "check_changes"),
         _rows_lost(results),
         _every_one_bit(run),
+        *_objectives(results),
     ]
     # What no bar asks for, such as a wrong outcome or drift left behind, must not hide behind bars that are all met.
     told = {identity for row in others for identity in row["faults"]}

@@ -23,10 +23,14 @@ attributes:
     description: A drill breaks what it runs on, or does not run.
     support: none
 options:
+  scenario:
+    description: V(faults) drills fault after fault, V(disaster_recovery) the loss of the database with its volume, for which no fault is chosen.
+    type: str
+    default: faults
+    choices: [faults, disaster_recovery]
   faults:
     description: V(all), incidents or ids of faults, as a list or as a text with commas.
     type: raw
-    required: true
   fault_path:
     description: Folders with more faults, as a list or as a text with commas. A fault replaces one of the same id.
     type: raw
