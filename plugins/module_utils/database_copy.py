@@ -43,6 +43,8 @@ _SETTINGS = {
 _LOAD_OPTIONS = "-c default_transaction_read_only=off -c synchronous_commit=off"
 # By its comment a database is known to be a copy that was made here.
 COMMENT = "copy made by circuit_sage.incident_response"
+# A database without that comment yet, which nobody else would call so: a run may be killed before it can be given one.
+_FRESH = "circuit_sage_unfinished"
 _LONGEST_NAME = 63
 
 _STAMP = """to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"+00:00"')"""
@@ -184,8 +186,11 @@ class DatabaseServer:
     def load(self, connection: t.Any, facts: Facts, name: str, source: Iterable[bytes], digests: bool) -> Facts:
         """Make a database of a dump, beside all others, and say what is in it. One that an earlier run has left is dropped first."""
         self.drop_copy(connection, name)
-        self._do(connection, database_facts.create_sql(facts, name))
-        self._do(connection, f"COMMENT ON DATABASE {identifier(name)} IS {literal(COMMENT)}")
+        fresh = copy_name(facts["database"], _FRESH)
+        self._do(connection, f"DROP DATABASE IF EXISTS {identifier(fresh)} WITH (FORCE)")
+        self._do(connection, database_facts.create_sql(facts, fresh))
+        marked = f"COMMENT ON DATABASE {identifier(fresh)} IS {literal(COMMENT)}"
+        self._do(connection, f"{marked}; ALTER DATABASE {identifier(fresh)} RENAME TO {identifier(name)}")
         command = ["pg_restore", "--exit-on-error", "--no-password", "-U", self.server.user, "-d", name]
         environment = {"PGAPPNAME": APPLICATION_NAME, "PGOPTIONS": _LOAD_OPTIONS}
         done = self._engine.give_input(self._container, command, source, environment, self._seconds)
