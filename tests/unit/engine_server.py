@@ -59,7 +59,7 @@ class EngineServer:
         self.ends: t.Callable[[], int | None] = lambda: 0
         self.ran: list[Ran] = []
         # How many bytes of its standard input a command reads.
-        self.reads = -1
+        self.reads: int | t.Callable[[Ran], int] = -1
 
     def containers(self, project: str, **services: dict[str, t.Any]) -> None:
         """List one container for each service, named after it, and describe it in full."""
@@ -113,7 +113,8 @@ def _handler(engine: EngineServer) -> type[http.server.BaseHTTPRequestHandler]:
             self.send_header("Upgrade", "tcp")
             self.end_headers()
             if engine.ran[-1].wanted["AttachStdin"]:
-                engine.ran[-1] = engine.ran[-1]._replace(typed=self.rfile.read(engine.reads))
+                most = engine.reads if isinstance(engine.reads, int) else engine.reads(engine.ran[-1])
+                engine.ran[-1] = engine.ran[-1]._replace(typed=self.rfile.read(most))
             self.wfile.write(engine.prints(engine.ran[-1]))
             self.close_connection = True
 

@@ -66,3 +66,25 @@ def test_a_missing_program_is_named_with_its_package(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(IncidentError, match="has no `gpg`; install it there \\(Debian's package `gnupg`\\)"):
         file_encryption.check(str(key))
+
+
+def test_an_encrypted_file_is_read_in_parts(folder: Path) -> None:
+    """With the program that its name says; `age --decrypt --identity KEY FILE`."""
+    (folder / "bin" / "age").write_text('#!/bin/sh\n[ "$(cat "$3")" = right ] || { echo "age: no identity" >&2; exit 1; }\ncat "$4"\n', encoding="utf-8")
+    (folder / "a.age").write_bytes(b"content")
+    key = folder / "key"
+    key.write_text("right", encoding="utf-8")
+    file_encryption.refuse_key(folder / "a.age", str(key))
+    assert b"".join(file_encryption.decrypted(folder / "a.age", str(key))) == b"content"
+    key.write_text("wrong", encoding="utf-8")
+    with pytest.raises(IncidentError, match=r"a\.age could not be decrypted \(age: no identity\); set restore_key_file"):
+        list(file_encryption.decrypted(folder / "a.age", str(key)))
+
+
+def test_a_key_is_asked_for_before_anything_is_touched(folder: Path) -> None:
+    with pytest.raises(IncidentError, match="is encrypted; set restore_key_file"):
+        file_encryption.refuse_key(folder / "a.age", "")
+    with pytest.raises(IncidentError, match="which is no file; correct it"):
+        file_encryption.refuse_key(folder / "a.age", str(folder / "none"))
+    with pytest.raises(IncidentError, match="the host has no `age`"):
+        file_encryption.refuse_missing("age", "the host") if (folder / "bin" / "age").unlink() is None else None
