@@ -26,7 +26,7 @@ CREATE SCHEMA IF NOT EXISTS circuit_sage_ops;
 DROP TABLE IF EXISTS {TABLE};
 CREATE TABLE {TABLE} (at timestamptz DEFAULT clock_timestamp());
 """
-_BEAT = f"INSERT INTO {TABLE} DEFAULT VALUES RETURNING extract(epoch FROM at);"
+_BEAT = f"INSERT INTO {TABLE} DEFAULT VALUES RETURNING extract(epoch FROM at);"  # noqa: S608 # our own words
 # Each table's rows, and a sum over their content whatever their order.
 _ROWS = """
 SELECT c.relname, query_to_xml(format('SELECT count(*) AS n, sum(hashtextextended(t::text, 0)::numeric) AS d FROM public.%I t', c.relname),
@@ -142,9 +142,7 @@ class ActionModule(DrillAction):
         self._mark("bit", "the stack is made anew, with an empty database")
         return destroyed
 
-    def _restore(
-        self, found: Mapping, identifier: str, destroyed: float, watch: drill_probe.Watch, beats: drill_probe.Watch
-    ) -> None:
+    def _restore(self, found: Mapping, identifier: str, destroyed: float, watch: drill_probe.Watch, beats: drill_probe.Watch) -> None:
         began = time.monotonic()
         self._mark("playbook started", "restore.yml")
         given = {
@@ -184,7 +182,10 @@ class ActionModule(DrillAction):
         return round(last - float(newest), 2)
 
     def _judge(self, found: Mapping) -> None:
-        wanted = (("RTO", self._options["rto"], found["seconds_to_recover"]), ("RPO", self._options["rpo"], found.pop("lost_seconds", None)))
+        wanted = (
+            ("RTO", self._options["rto"], found["seconds_to_recover"]),
+            ("RPO", self._options["rpo"], found.pop("lost_seconds", None)),
+        )
         for name, most, seen in wanted:
             met = seen is not None and seen <= most
             shown = "not measured" if seen is None else f"{seen:.1f} s"

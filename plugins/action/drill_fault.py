@@ -14,7 +14,12 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils imp
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.diagnosis import plain
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import utc_now
-from ansible_collections.circuit_sage.incident_response.plugins.plugin_utils.drill_action import HEALTH_SECONDS, POLL_SECONDS, DrillAction, Mapping
+from ansible_collections.circuit_sage.incident_response.plugins.plugin_utils.drill_action import (
+    HEALTH_SECONDS,
+    POLL_SECONDS,
+    DrillAction,
+    Mapping,
+)
 
 BITE_SECONDS = 30.0
 # Rows committed before the fault, which have to be there after it.

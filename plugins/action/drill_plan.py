@@ -19,7 +19,17 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils.run
 # A variable that only the sandbox's own env file has.
 SANDBOX_MARK = "SANDBOX_ID"
 
-SETTINGS = ("drill_faults", "drill_fault_path", "drill_app_dir", "drill_token", "drill_dir", "drill_revert_seconds", "drill_scenario", "drill_rto", "drill_rpo")
+SETTINGS = (
+    "drill_faults",
+    "drill_fault_path",
+    "drill_app_dir",
+    "drill_token",
+    "drill_dir",
+    "drill_revert_seconds",
+    "drill_scenario",
+    "drill_rto",
+    "drill_rpo",
+)
 
 
 class ActionModule(ActionBase):

@@ -89,7 +89,7 @@ def expected_bytes(manifests: Sequence[Facts], database: str, database_bytes: in
     if last is None:
         return database_bytes
     grown = max(database_bytes / max(last["database_bytes"], 1), 1.0)
-    return min(round(last["dump_bytes"] * grown * MARGIN), database_bytes)
+    return min(round(int(last["dump_bytes"]) * grown * MARGIN), database_bytes)
 
 
 def differences(manifest: Mapping[str, t.Any], found: Mapping[str, t.Any]) -> list[str]:

@@ -166,9 +166,7 @@ class Restoration:
     def _swapped(names: Names, changed: bool, ended: int, seconds: float) -> dict[str, t.Any]:
         return {"changed": changed, "before": names.before, "undone": names.undone, "sessions_ended": ended, "seconds": round(seconds, 3)}
 
-    def _rename(
-        self, connection: t.Any, renames: list[tuple[str, str]], comments: Mapping[str, str | None]
-    ) -> tuple[int, float]:
+    def _rename(self, connection: t.Any, renames: list[tuple[str, str]], comments: Mapping[str, str | None]) -> tuple[int, float]:
         """Rename in one transaction: a run that is killed leaves all names as they were, or as they are to be.
 
         PostgreSQL lets nobody new into a database that is being renamed, and waits 5 s for those that are in it: these are ended meanwhile.

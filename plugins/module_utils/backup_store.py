@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Circuit Sage contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The folder of the backups: each one is a folder of its own, which gets its name when all of it is on disk, and loses it before any is removed."""
+"""The folder of the backups: each is a folder of its own, named when all of it is on disk, and nameless before any of it is removed."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ class Store:
             newest = backup_manifest.latest([one.manifest for one in known.values()], database)
             if newest is None:
                 raise IncidentError(
-                    f"{self.folder} has no verified backup of {database}; name a backup in restore_backup, or correct circuit_sage_backup_dir"
+                    f"{self.folder} has no verified backup of {database}; name one in restore_backup, or correct circuit_sage_backup_dir"
                 )
             return known[newest["id"]]
         # An absolute path stays what it is.

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Circuit Sage contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether the data of the application is whole: what the database promises, what the application does, and what was there before. Reads only."""
+"""Whether the data is whole: what the database promises, what the application does, and what was there before. Reads only."""
 
 from __future__ import annotations
 
@@ -96,7 +96,9 @@ def orphans(connection: t.Any) -> list[Finding]:
         joined = " AND ".join(f"r.{identifier(there)} = f.{identifier(here)}" for here, there in pairs)
         filled = " AND ".join(f"f.{identifier(here)} IS NOT NULL" for here in columns)
         value = " || ', ' || ".join(f"f.{identifier(here)}::text" for here in columns)
-        missing = f"FROM {_table(schema, table)} f WHERE {filled} AND NOT EXISTS (SELECT FROM {_table(to_schema, to_table)} r WHERE {joined})"
+        missing = (
+            f"FROM {_table(schema, table)} f WHERE {filled} AND NOT EXISTS (SELECT FROM {_table(to_schema, to_table)} r WHERE {joined})"
+        )
         number = ask(connection, f"SELECT count(*) {missing}")  # quoted names of the catalogue
         if number:
             some = [row[0] for row in _all(connection, f"SELECT DISTINCT {value} {missing} LIMIT {SHOWN}")]

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Circuit Sage contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Dumping a database and making another one of the dump: with the programs of the server's own container, whose version fits, as a stream."""
+"""Dumping a database and making another one of the dump, as a stream: by the programs of the server's container, whose version fits."""
 
 from __future__ import annotations
 
@@ -54,7 +54,9 @@ def copy_name(database: str, suffix: str) -> str:
     """The name of a database beside another one."""
     name = f"{database}_{suffix}"
     if len(name.encode()) > _LONGEST_NAME:
-        raise IncidentError(f"{name} is longer than PostgreSQL lets a name be ({_LONGEST_NAME} bytes); rename the database {database} first")
+        raise IncidentError(
+            f"{name} is longer than PostgreSQL lets a name be ({_LONGEST_NAME} bytes); rename the database {database} first"
+        )
     return name
 
 

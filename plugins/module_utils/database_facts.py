@@ -131,6 +131,6 @@ def properties_sql(facts: Facts, database: str) -> list[str]:
 def create_sql(facts: Facts, database: str) -> str:
     """The statement that makes an empty database of the same kind."""
     return (
-        f"CREATE DATABASE {identifier(database)} OWNER {identifier(facts['owner'])} TEMPLATE template0 ENCODING {literal(facts['encoding'])} "
-        f"LC_COLLATE {literal(facts['collate'])} LC_CTYPE {literal(facts['ctype'])}"
+        f"CREATE DATABASE {identifier(database)} OWNER {identifier(facts['owner'])} TEMPLATE template0 "
+        f"ENCODING {literal(facts['encoding'])} LC_COLLATE {literal(facts['collate'])} LC_CTYPE {literal(facts['ctype'])}"
     )

@@ -86,7 +86,12 @@ def _every_one_bit(run: Mapping) -> Mapping:
 
 def _forgiven(result: Mapping) -> bool:
     """Whether the failure is a wrong first diagnosis alone, of which the first bar allows a few."""
-    return bool(result["expected"]["cause"]) and not named_first(result) and result["outcome"] == result["expected"]["outcome"] and not result["drift_after"]
+    return (
+        bool(result["expected"]["cause"])
+        and not named_first(result)
+        and result["outcome"] == result["expected"]["outcome"]
+        and not result["drift_after"]
+    )
 
 
 def _objectives(results: Sequence[Mapping]) -> list[Mapping]:

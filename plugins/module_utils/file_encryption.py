@@ -37,8 +37,7 @@ def check(recipient: str, setting: str = EVIDENCE) -> None:
     """Raise for a recipient that cannot be used; *setting* is the variable that names it."""
     if not recipient.startswith(_AGE) and not Path(recipient).is_file():
         raise IncidentError(
-            f"the recipient `{recipient}` is neither an age recipient (age1...) nor a file with an OpenPGP public key; "
-            f"correct {setting}"
+            f"the recipient `{recipient}` is neither an age recipient (age1...) nor a file with an OpenPGP public key; correct {setting}"
         )
     program = command(recipient, "", Path(), Path())[0]
     refuse_missing(program, "the controller" if setting == EVIDENCE else "the host")
@@ -64,9 +63,7 @@ def encrypt(files: Sequence[Path], recipient: str, setting: str = EVIDENCE, seco
             if answer.returncode != 0:
                 partial.unlink(missing_ok=True)
                 why = (answer.stderr.strip().splitlines() or ["it gave no reason"])[-1]
-                raise IncidentError(
-                    f"{source.name} could not be encrypted ({why}); correct {setting}, and encrypt it by hand"
-                )
+                raise IncidentError(f"{source.name} could not be encrypted ({why}); correct {setting}, and encrypt it by hand")
             partial.chmod(0o600)
             partial.replace(target)
             source.unlink()
@@ -93,9 +90,8 @@ def decrypted(path: Path, key: str) -> Iterator[bytes]:
             subprocess.run([*base, "--import", key], capture_output=True, timeout=SECONDS, check=False)
             opening = [*base, "--decrypt", str(path)]
         with tempfile.TemporaryFile() as errors, subprocess.Popen(opening, stdout=subprocess.PIPE, stderr=errors) as process:
-            if process.stdout is None:
-                raise IncidentError(f"{path} cannot be read")
-            yield from iter(lambda: process.stdout.read(_BLOCK), b"")
+            while block := process.stdout.read(_BLOCK) if process.stdout else b"":
+                yield block
             if process.wait() != 0:
                 errors.seek(0)
                 why = (errors.read().decode("utf-8", "replace").strip().splitlines() or ["it gave no reason"])[-1]

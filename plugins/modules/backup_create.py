@@ -11,8 +11,8 @@ module: backup_create
 short_description: Make a backup of the application's database, and prove it
 version_added: 0.1.0
 description:
-  - Dumps the database in PostgreSQL's custom format with the C(pg_dump) of its own container, as a stream to the managed host. Beside the dump a
-    manifest says how many rows each table has in the very snapshot of the dump, of which cluster and version it is, and its checksum.
+  - Dumps the database in PostgreSQL's custom format with the C(pg_dump) of its own container, as a stream to the managed host. Beside the
+    dump a manifest says how many rows each table has in the very snapshot of the dump, of which cluster and version it is, and its checksum.
   - A routine backup is restored into a database of its own and compared with that, row by row, before it counts. That database is dropped.
   - The backup gets its name when all of it is on disk. What a killed run left is removed by the next.
   - Afterwards older backups are removed, by number and by age, but never the newest good one.
@@ -36,7 +36,8 @@ options:
     default: routine
     choices: [routine, safety]
   recipient:
-    description: To whom it is encrypted, an age recipient or a file with an OpenPGP public key on the managed host. Without, it stays readable.
+    description:
+      - To whom it is encrypted, an age recipient or a file with an OpenPGP public key on the managed host. Without, it stays readable.
     type: str
   keep:
     description: How many good backups are kept.

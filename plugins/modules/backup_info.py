@@ -11,8 +11,8 @@ module: backup_info
 short_description: Look whether a backup can be restored here
 version_added: 0.1.0
 description:
-  - Finds a backup, and fails in one sentence for one that is not whole, not of this database or cluster, newer than the server, or for which the
-    disk of the database has no room. Changes nothing.
+  - Finds a backup, and fails in one sentence for one that is not whole, not of this database or cluster, newer than the server, or for
+    which the disk of the database has no room. Changes nothing.
 author: Circuit Sage contributors (@circuit-sage)
 extends_documentation_fragment:
   - circuit_sage.incident_response.stack

@@ -11,10 +11,10 @@ module: backup_restore
 short_description: Restore a backup beside the database in use, and exchange the two
 version_added: 0.1.0
 description:
-  - V(state=loaded) makes a database of the backup beside the one in use, named after it with C(_restore), and compares rows, constraints and
-    indexes with what the backup says. One that an earlier run left is made anew. Roles that the server has not are created without a login.
-  - V(state=swapped) renames both in one transaction. Killed at any moment, the database in use is the old one or the new one. Sessions are ended.
-    The old one stays, as C(_before_) and the incident.
+  - V(state=loaded) makes a database of the backup beside the one in use, named after it with C(_restore), and compares rows, constraints
+    and indexes with what the backup says. One that an earlier run left is made anew. Roles that the server has not are created without a login.
+  - V(state=swapped) renames both in one transaction. Killed at any moment, the database in use is the old one or the new one. Sessions
+    are ended. The old one stays, as C(_before_) and the incident.
   - V(state=swapped_back) takes that back, and keeps what was restored as C(_undone_) and the incident.
   - No database is ever dropped but an unfinished copy that was made here.
 author: Circuit Sage contributors (@circuit-sage)

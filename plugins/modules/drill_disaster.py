@@ -11,10 +11,10 @@ module: drill_disaster
 short_description: Drill the loss of the whole database
 version_added: 0.1.0
 description:
-  - Writes rows all the time, makes a backup with C(backup.yml), destroys the container and the volume of the database, makes the stack anew, restores
-    with C(restore.yml), and compares every row.
-  - Measures from outside how long it took until the service answered and the database took rows again (RTO), and of how many seconds the rows are
-    gone (RPO).
+  - Writes rows all the time, makes a backup with C(backup.yml), destroys the container and the volume of the database, makes the stack
+    anew, restores with C(restore.yml), and compares every row.
+  - Measures from outside how long it took until the service answered and the database took rows again (RTO), and of how many seconds the
+    rows are gone (RPO).
 author: Circuit Sage contributors (@circuit-sage)
 attributes:
   action:

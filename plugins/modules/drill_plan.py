@@ -24,7 +24,8 @@ attributes:
     support: none
 options:
   scenario:
-    description: V(faults) drills fault after fault, V(disaster_recovery) the loss of the database with its volume, for which no fault is chosen.
+    description:
+      - V(faults) drills fault after fault, V(disaster_recovery) the loss of the database with its volume, for which no fault is chosen.
     type: str
     default: faults
     choices: [faults, disaster_recovery]

@@ -11,9 +11,9 @@ module: integrity_info
 short_description: Look whether the data of the application is whole
 version_added: 0.1.0
 description:
-  - Looks for constraints that are not validated, rows that refer to what is not there, payments that are there twice, sequences that are behind their
-    columns, indexes that are not whole, pages with wrong checksums, what C(pg_amcheck) finds where the database has its extension, and tables with
-    fewer rows than the last verified backup of this cluster. Changes nothing.
+  - Looks for constraints that are not validated, rows that refer to what is not there, payments that are there twice, sequences that are
+    behind their columns, indexes that are not whole, pages with wrong checksums, what C(pg_amcheck) finds where the database has its
+    extension, and tables with fewer rows than the last verified backup of this cluster. Changes nothing.
 author: Circuit Sage contributors (@circuit-sage)
 extends_documentation_fragment:
   - circuit_sage.incident_response.stack

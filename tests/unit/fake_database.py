@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Circuit Sage contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A server of PostgreSQL that answers statements by a part of them, and a container in which pg_dump and pg_restore do what a test wants."""
+"""A server of PostgreSQL that answers statements by a part of them, and a container whose programs do what a test wants."""
 
 from __future__ import annotations
 

@@ -43,6 +43,12 @@ def books(server: Server) -> Iterator[Books]:
         yield made
 
 
+@pytest.fixture(scope="session")
+def proven(sandbox: Sandbox, seeded_rows: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of one backup of the seeded rows, which tests copy: making it takes a second."""
+    return Path(Copies(sandbox, tmp_path_factory.mktemp("proven")).create()["backup"]["path"]).parent
+
+
 @pytest.fixture
 def copies(sandbox: Sandbox, tmp_path: Path) -> Iterator[Copies]:
     """Backups in a folder of the test's own; what a test leaves of databases is dropped."""

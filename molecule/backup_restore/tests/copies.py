@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -63,6 +64,11 @@ class Copies:
     def create(self, **given: Any) -> dict[str, Any]:
         """What backup_create returns."""
         return backup_creation.create(self.options(**given), False)
+
+    def take(self, proven: Path) -> Path:
+        """Have a backup that was made already."""
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        return Path(shutil.copytree(proven, self.folder / proven.name))
 
     def look(self, **given: Any) -> dict[str, Any]:
         """What backup_info returns."""

@@ -21,6 +21,8 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils.err
 
 MARK = "INSERT INTO invoices (invoice_number, company_id) SELECT 'after the backup', id FROM companies ORDER BY id LIMIT 1"
 MARKS = "SELECT count(*) FROM invoices WHERE invoice_number = 'after the backup'"
+END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IN ('{0}', '{1}')"
+EXCHANGE = 'BEGIN; ALTER DATABASE "{0}" RENAME TO taken_back; ALTER DATABASE "{1}" RENAME TO "{0}"; COMMIT'
 UNMARK = "DELETE FROM invoices WHERE invoice_number = 'after the backup'"
 
 
@@ -59,8 +61,16 @@ def plain_text(folder: Path) -> None:
         (truncated, {}, "database.dump is truncated: 1000 bytes, not"),
         (spoiled, {}, "has another checksum than its manifest says"),
         (plain_text, {}, "is no dump in PostgreSQL's custom format"),
-        (lambda folder: changed(folder / "manifest.json", system_identifier="1"), {}, "is of another cluster .* give restore_system_identifier=1 "),
-        (lambda folder: changed(folder / "manifest.json", server_version="99.1", server_version_num=990_001), {}, "is of PostgreSQL 99.1, which"),
+        (
+            lambda folder: changed(folder / "manifest.json", system_identifier="1"),
+            {},
+            "is of another cluster .* give restore_system_identifier=1 ",
+        ),
+        (
+            lambda folder: changed(folder / "manifest.json", server_version="99.1", server_version_num=990_001),
+            {},
+            "is of PostgreSQL 99.1, which",
+        ),
         (lambda folder: changed(folder / "manifest.json", database="other"), {"backup": True}, "is of the database other, not of"),
         (lambda folder: (folder / "manifest.json").write_text("{}"), {"backup": True}, "is no manifest of a backup that backup.yml made"),
         (lambda folder: (folder / "manifest.json").unlink(), {"backup": True}, "so backup.yml has not made it"),
@@ -71,10 +81,10 @@ def plain_text(folder: Path) -> None:
     ],
 )
 def test_what_cannot_be_restored_is_refused_before_anything_is_touched(
-    copies: Copies, spoil: Callable[[Path], Any], given: dict[str, Any], words: str
+    copies: Copies, proven: Path, spoil: Callable[[Path], Any], given: dict[str, Any], words: str
 ) -> None:
     """In one sentence."""
-    folder = Path(copies.create()["backup"]["path"]).parent
+    folder = copies.take(proven)
     spoil(folder)
     given = {**given, "backup": str(folder / "database.dump")} if given.get("backup") is True else given
     for act in (copies.look, lambda **more: copies.restore("loaded", **more)):
@@ -83,9 +93,9 @@ def test_what_cannot_be_restored_is_refused_before_anything_is_touched(
     assert copies.databases() == copies.there
 
 
-def test_without_its_approval_it_only_says_how_to_go_on(sandbox: Sandbox, player: Player, copies: Copies) -> None:
+def test_without_its_approval_it_only_says_how_to_go_on(sandbox: Sandbox, player: Player, copies: Copies, proven: Path) -> None:
     """Nothing is changed, and the command is told."""
-    copies.create()
+    copies.take(proven)
     before = sandbox.snapshot()
     given = {"circuit_sage_backup_dir": str(copies.folder), "restore_database": copies.database}
     run = player.play("-e", json.dumps(given), playbook="playbooks/restore.yml")
@@ -149,12 +159,12 @@ def test_what_is_not_proven_is_taken_back(sandbox: Sandbox, player: Player, copi
     assert sandbox.rows() == seeded_rows
 
 
-@pytest.mark.parametrize(("step", "milliseconds"), [("ready", 100), ("ready", 500), ("ready", 900), ("loaded", 0), ("loaded", 30), ("loaded", 60)])
+@pytest.mark.parametrize(("step", "milliseconds"), [("ready", 150), ("ready", 700), ("loaded", 30)])
 def test_a_killed_restore_never_loses_the_old_database(
-    sandbox: Sandbox, copies: Copies, seeded_rows: str, step: str, milliseconds: int
+    sandbox: Sandbox, copies: Copies, proven: Path, seeded_rows: str, step: str, milliseconds: int
 ) -> None:
     """Killed while it loads or while it exchanges, one whole database has the name; the next run ends what it wants."""
-    copies.create()
+    copies.take(proven)
     life = copies.server_life()
     process = copies.start("loaded", "swapped")
     assert process.stdout is not None
@@ -173,10 +183,8 @@ def test_a_killed_restore_never_loses_the_old_database(
     assert copies.server_life() == life
     # So that the next test finds the database that it knows.
     name = next(name for name, number in copies.databases().items() if number == old)
-    sandbox.psql(
-        f'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IN (\'{copies.database}\', \'{name}\');'
-        f'BEGIN; ALTER DATABASE "{copies.database}" RENAME TO taken_back; ALTER DATABASE "{name}" RENAME TO "{copies.database}"; COMMIT;'
-    )
+    sandbox.psql(END.format(copies.database, name))
+    sandbox.psql(EXCHANGE.format(copies.database, name))
     eventually(sandbox.is_healthy, 30, "the service is healthy again")
 
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Circuit Sage contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The loss of the whole database, drilled from the backup to the proof. Its name has it run as the last one: the stack is made anew in it."""
+"""The loss of the whole database, drilled from the backup to the proof. It runs last, by its name: the database is made anew in it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sandbox import Sandbox
 
 
 def test_the_database_comes_back_from_nothing(sandbox: Sandbox, player: Player, copies: Copies, seeded_rows: str, tmp_path: Path) -> None:
-    """Another cluster, the same rows; both objectives are measured and in every report. An RPO of nothing cannot be met, and fails the drill."""
+    """Another cluster, the same rows; both objectives are in every report. An RPO of nothing cannot be met, and fails the drill."""
     identifier = sandbox.psql("SELECT system_identifier FROM pg_control_system()")
     given = {
         "circuit_sage_backup_dir": str(copies.folder),

@@ -52,14 +52,21 @@ def test_the_dump_has_the_snapshot_whose_rows_are_counted_and_no_password(server
 
 
 def test_a_backup_that_is_not_what_the_database_was_is_thrown_away(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = {"objects": {"tables": 1, "indexes": 0}, "unvalidated": [], "invalid_indexes": [], "tables": {"public.users": {"rows": 1, "digest": "1"}}}
+    found = {
+        "objects": {"tables": 1, "indexes": 0},
+        "unvalidated": [],
+        "invalid_indexes": [],
+        "tables": {"public.users": {"rows": 1, "digest": "1"}},
+    }
     monkeypatch.setattr(database_copy.DatabaseServer, "load", lambda *_given, **_how: found)
     with pytest.raises(IncidentError, match=r"public\.users has 1 rows, not 2; there are 0 indexes, not 1; it was thrown away"):
         create(server)
     assert list(Path(server.options()["folder"]).iterdir()) == []
 
 
-@pytest.mark.parametrize(("program", "words"), [("pg_dump", r"pg_dump failed \(pg_dump: error: no\)"), ("pg_restore", r"pg_restore failed \(out of room\)")])
+@pytest.mark.parametrize(
+    ("program", "words"), [("pg_dump", r"pg_dump failed \(pg_dump: error: no\)"), ("pg_restore", r"pg_restore failed \(out of room\)")]
+)
 def test_a_program_that_fails_is_told_and_leaves_nothing(server: FakeServer, program: str, words: str) -> None:
     server.status[program] = 1
     with pytest.raises(IncidentError, match=words):
@@ -205,7 +212,7 @@ def test_what_is_not_to_be_restored(server: FakeServer, values: dict[str, Any], 
 
 def test_a_backup_that_is_not_there(server: FakeServer, tmp_path: Path) -> None:
     look = backup_restoration.Restoration(server.options(backup="20200101")).look
-    with pytest.raises(IncidentError, match="there is no backup .*20200101; the newest ones in .* are: none"):
+    with pytest.raises(IncidentError, match=r"there is no backup .*20200101; the newest ones in .* are: none"):
         look()
     with pytest.raises(IncidentError, match="has no verified backup of sage"):
         backup_restoration.Restoration(server.options()).look()
@@ -224,7 +231,7 @@ def test_text_that_is_no_dump(server: FakeServer) -> None:
 
 def test_a_folder_that_cannot_be_made(server: FakeServer, tmp_path: Path) -> None:
     (tmp_path / "backups").write_text("a file", encoding="utf-8")
-    with pytest.raises(IncidentError, match="cannot be written .*; set circuit_sage_backup_dir"):
+    with pytest.raises(IncidentError, match=r"cannot be written .*; set circuit_sage_backup_dir"):
         create(server)
 
 

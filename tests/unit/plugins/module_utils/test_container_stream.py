@@ -56,7 +56,9 @@ def test_the_shell_around_it_ends_as_the_command_does(status: int) -> None:
 
 def test_the_shell_ends_the_command_when_nobody_reads_any_more(tmp_path: Path) -> None:
     mark = tmp_path / "pid"
-    with subprocess.Popen(bound(["sh", "-c", f"echo $$ >{mark}; echo began; exec sleep 60"]), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        bound(["sh", "-c", f"echo $$ >{mark}; echo began; exec sleep 60"]), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdout.readline()

@@ -161,7 +161,10 @@ def test_figures_are_of_the_faults_that_were_measured(failed_drill: Mapping) -> 
 
 
 def test_an_objective_is_a_bar_of_its_own(drill: Mapping) -> None:
-    drill["results"][1]["objectives"] = [{"name": "RTO", "bar": "≤ 60 s", "seen": "70.0 s", "met": False}, {"name": "RPO", "bar": "≤ 60 s", "seen": "1.0 s", "met": True}]
+    drill["results"][1]["objectives"] = [
+        {"name": "RTO", "bar": "≤ 60 s", "seen": "70.0 s", "met": False},
+        {"name": "RPO", "bar": "≤ 60 s", "seen": "1.0 s", "met": True},
+    ]
     assert missed(drill) == {"RTO": ["lock_blocker"]}
     assert [row["met"] for row in drill_score.score(drill) if row["name"] == "RPO"] == [True]
 

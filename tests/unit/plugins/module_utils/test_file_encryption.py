@@ -70,7 +70,9 @@ def test_a_missing_program_is_named_with_its_package(monkeypatch: pytest.MonkeyP
 
 def test_an_encrypted_file_is_read_in_parts(folder: Path) -> None:
     """With the program that its name says; `age --decrypt --identity KEY FILE`."""
-    (folder / "bin" / "age").write_text('#!/bin/sh\n[ "$(cat "$3")" = right ] || { echo "age: no identity" >&2; exit 1; }\ncat "$4"\n', encoding="utf-8")
+    (folder / "bin" / "age").write_text(
+        '#!/bin/sh\n[ "$(cat "$3")" = right ] || { echo "age: no identity" >&2; exit 1; }\ncat "$4"\n', encoding="utf-8"
+    )
     (folder / "a.age").write_bytes(b"content")
     key = folder / "key"
     key.write_text("right", encoding="utf-8")
@@ -86,5 +88,6 @@ def test_a_key_is_asked_for_before_anything_is_touched(folder: Path) -> None:
         file_encryption.refuse_key(folder / "a.age", "")
     with pytest.raises(IncidentError, match="which is no file; correct it"):
         file_encryption.refuse_key(folder / "a.age", str(folder / "none"))
+    (folder / "bin" / "age").unlink()
     with pytest.raises(IncidentError, match="the host has no `age`"):
-        file_encryption.refuse_missing("age", "the host") if (folder / "bin" / "age").unlink() is None else None
+        file_encryption.refuse_missing("age", "the host")
