@@ -18,8 +18,8 @@ from .docker_engine import HEADER
 MOST_ERRORS = 64 * 1024
 
 # The engine does not end a command whose reader has gone: it would wait for ever, with its transaction open. Its standard input ends
-# then, and the shell that waits for that ends the command. Each process of the shell is waited for: in the database's container an orphan would be
-# PostgreSQL's, which takes the end of a child that it does not know for a crash, and restarts.
+# then, and the shell that waits for that ends the command. Each process of the shell is waited for: in the database's container an orphan
+# would be PostgreSQL's, which takes the end of a child that it does not know for a crash, and restarts.
 _BOUND = """exec 3<&0
 "$@" </dev/null 3<&- & work=$!
 { read -r _ <&3; kill "$work"; } >/dev/null 2>&1 & watch=$!

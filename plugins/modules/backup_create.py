@@ -12,7 +12,7 @@ short_description: Make a backup of the application's database, and prove it
 version_added: 0.1.0
 description:
   - Dumps the database in PostgreSQL's custom format with the C(pg_dump) of its own container, as a stream to the managed host. Beside the
-    dump a manifest says how many rows each table has in the very snapshot of the dump, of which cluster and version it is, and its checksum.
+    dump a manifest says how many rows each table has in the very snapshot of the dump, its cluster, version and checksum.
   - A routine backup is restored into a database of its own and compared with that, row by row, before it counts. That database is dropped.
   - The backup gets its name when all of it is on disk. What a killed run left is removed by the next.
   - Afterwards older backups are removed, by number and by age, but never the newest good one.

@@ -12,7 +12,8 @@ short_description: Restore a backup beside the database in use, and exchange the
 version_added: 0.1.0
 description:
   - V(state=loaded) makes a database of the backup beside the one in use, named after it with C(_restore), and compares rows, constraints
-    and indexes with what the backup says. One that an earlier run left is made anew. Roles that the server has not are created without a login.
+    and indexes with what the backup says. One that an earlier run left is made anew. Roles that the server
+    has not are created without a login.
   - V(state=swapped) renames both in one transaction. Killed at any moment, the database in use is the old one or the new one. Sessions
     are ended. The old one stays, as C(_before_) and the incident.
   - V(state=swapped_back) takes that back, and keeps what was restored as C(_undone_) and the incident.
