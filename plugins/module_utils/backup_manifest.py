@@ -88,7 +88,7 @@ def expected_bytes(manifests: Sequence[Facts], database: str, database_bytes: in
     last = latest(manifests, database)
     if last is None:
         return database_bytes
-    grown = max(database_bytes / max(last["database_bytes"], 1), 1.0)
+    grown: float = max(database_bytes / max(last["database_bytes"], 1), 1.0)
     return min(round(int(last["dump_bytes"]) * grown * MARGIN), database_bytes)
 
 

@@ -92,7 +92,11 @@ def decrypted(path: Path, key: str) -> Iterator[bytes]:
         with tempfile.TemporaryFile() as errors, subprocess.Popen(opening, stdout=subprocess.PIPE, stderr=errors) as process:
             while block := process.stdout.read(_BLOCK) if process.stdout else b"":
                 yield block
-            if process.wait() != 0:
+            status = process.wait()
+            if path.suffix != ".age":
+                # It would stay for a while, with the key in its memory.
+                subprocess.run(["gpgconf", "--homedir", home, "--kill", "gpg-agent"], capture_output=True, timeout=SECONDS, check=False)
+            if status != 0:
                 errors.seek(0)
                 why = (errors.read().decode("utf-8", "replace").strip().splitlines() or ["it gave no reason"])[-1]
                 raise IncidentError(f"{path} could not be decrypted ({why}); set restore_key_file to the key that opens it")
