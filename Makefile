@@ -12,7 +12,7 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
-drill: ready ## make everything ready, break the sandbox's database and mend it with db_failure.yml (DRILL=all: every fault; APP=DIR: on your own application)
+drill: ready ## make everything ready, break the sandbox's database and mend it with db_failure.yml (DRILL=all: every fault; DRILL=disaster_recovery: the loss of the database; APP=DIR: on your own application)
 	@setup/drill.sh
 
 test: ready-python ## run all checks: lint, unit, sanity, importer, molecule; leaves nothing running

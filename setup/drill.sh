@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The drill: a healthy sandbox loses its database, db_failure.yml brings it back, and the report and the service's own answers prove it.
-# With DRILL=all, an incident or ids of faults: fault after fault, measured and scored by playbooks/drill.yml.
+# With DRILL=all, an incident or ids of faults: fault after fault, measured and scored by playbooks/drill.yml. With DRILL=disaster_recovery
+# the database is lost with its volume.
 # With APP=DIR it is not the sandbox but the application in that folder, run from its own compose file as the sandbox is.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -8,6 +9,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 env_file=molecule/stack/.env.production
 headline() { printf '\n── %s\n' "$*"; }
 die() { printf 'drill: %s\n' "$*" >&2; exit 1; }
+# What DRILL asks for, as a setting of the playbook.
+asked=drill_faults
+[ "${DRILL:-}" != disaster_recovery ] || asked=drill_scenario
 setting() { sed -n "s/^$1=//p" "$env_file" | tail -n 1; }
 
 if [ -n "${APP:-}" ]; then
@@ -15,8 +19,8 @@ if [ -n "${APP:-}" ]; then
   headline "A disposable stack of $app"
   molecule/stack/stack.sh up "$app"
   headline "ansible-playbook playbooks/drill.yml"
-  variables=$(.venv/bin/python -c 'import json, sys; print(json.dumps({"drill_app_dir": sys.argv[1], "drill_faults": sys.argv[2]}))' \
-    "$app" "${DRILL:-postgres_stopped}")
+  variables=$(.venv/bin/python -c 'import json, sys; print(json.dumps({"drill_app_dir": sys.argv[1], sys.argv[2]: sys.argv[3]}))' \
+    "$app" "$asked" "${DRILL:-postgres_stopped}")
   # What this shell exports would go before the generated values where a service is made anew.
   while read -r name; do unset "$name"; done < <(sed -n '/^SANDBOX_/!s/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p' \
     ".cache/app/${SANDBOX_PROJECT:-circuit-sage-sandbox}/.env.production" | grep -vxE 'HOME|PATH')
@@ -28,7 +32,7 @@ molecule/stack/stack.sh up
 
 if [ -n "${DRILL:-}" ]; then
   headline "ansible-playbook playbooks/drill.yml"
-  exec .venv/bin/ansible-playbook playbooks/drill.yml --extra-vars "drill_faults=$DRILL"
+  exec .venv/bin/ansible-playbook playbooks/drill.yml --extra-vars "$asked=$DRILL"
 fi
 
 headline "Its database is stopped"
