@@ -19,6 +19,7 @@ from ansible_collections.circuit_sage.incident_response.plugins.plugin_utils.dri
 
 BEAT_SECONDS = 0.5
 SETTLE_SECONDS = 30.0
+REBUILD_SECONDS = 180.0
 TABLE = "circuit_sage_ops.drill_heartbeat"
 
 _BEGIN = f"""
@@ -136,7 +137,8 @@ class ActionModule(DrillAction):
         destroyed = time.monotonic()
         self._part(_DESTROY, "the destruction of the volume")
         self._mark("injected", "the database is gone with its volume", at=destroyed)
-        self._part(_REBUILD, "making the stack anew")
+        # A new cluster may take longer than the health check of a busy machine's container has patience, and Compose gives up with it.
+        self._wait(_REBUILD, REBUILD_SECONDS, "the stack could not be made anew")
         self._wait(drill_faults.HEALTHY, HEALTH_SECONDS, "the stack that was made anew is not healthy")
         found["bit"], found["bite_seconds"] = True, round(time.monotonic() - destroyed, 2)
         self._mark("bit", "the stack is made anew, with an empty database")

@@ -25,6 +25,7 @@ def test_the_database_comes_back_from_nothing(sandbox: Sandbox, player: Player, 
     }
     run = player.start("-e", json.dumps(given), playbook="playbooks/drill.yml", say_records=False)
     run.process.wait(timeout=300)
+    assert (tmp_path / "drills").exists(), run.output
     (folder,) = (tmp_path / "drills").iterdir()
     content = json.loads((folder / "drill.json").read_text(encoding="utf-8"))
     (result,) = content["results"]
