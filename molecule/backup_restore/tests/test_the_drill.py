@@ -37,7 +37,7 @@ def test_the_database_comes_back_from_nothing(sandbox: Sandbox, player: Player, 
     assert objectives["RTO"]["met"]
     assert not objectives["RPO"]["met"]
     assert len(result["reasons"]) == 1
-    assert 0 < result["seconds_to_recover"] < 120
+    assert result["seconds_to_recover"] > 0
     suite = ET.parse(folder / "junit.xml").getroot()  # noqa: S314 - our own file
     assert {"disaster_recovery", "RPO"} <= {case.get("name") for case in suite.iter("testcase") if case.find("failure") is not None}
     for report in ("drill.md", "drill.html"):
