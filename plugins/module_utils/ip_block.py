@@ -80,12 +80,12 @@ def _carry_out(place: Place, ledger: Ledger, before: Layout | None, after: Layou
     number = ban_table.generation()
     try:
         try:
-            ban_table.apply(ban_table.statements(before, after, now, place.table))
+            made = ban_table.lead(before, after, now, place.table)
         except IncidentError:
             if before is None:
                 raise
             # Something ran out meanwhile, or was changed by hand: the table is made anew.
-            ban_table.apply(ban_table.statements(None, after, now, place.table))
+            made = ban_table.lead(None, after, now, place.table)
     except IncidentError:
         if old is None:
             place.ledger.unlink()
@@ -94,8 +94,8 @@ def _carry_out(place: Place, ledger: Ledger, before: Layout | None, after: Layou
         raise
     signature = _signature(place)
     place.mark.unlink(missing_ok=True)
-    # Only our own change may lie between: somebody else's could have been to our table.
-    if number is not None and signature[1] == number + 1:
+    # Only our own changes may lie between: somebody else's could have been to our table.
+    if number is not None and signature[1] == number + made:
         with contextlib.suppress(OSError):
             place.mark.write_text(json.dumps(signature), encoding="ascii")
 

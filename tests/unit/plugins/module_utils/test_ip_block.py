@@ -42,13 +42,14 @@ class Kernel:
         self.intact = False
         self.refuses = 0
 
-    def apply(self, transaction: str) -> None:
+    def lead(self, before: Layout | None, after: Layout, now: str, table: str) -> int:
         if self.refuses:
             self.refuses -= 1
             raise IncidentError("nftables refused the bans")
-        self.transactions.append(transaction)
+        self.transactions.append(statements(before, after, now, table))
         self.generation += 1
         self.intact = True
+        return 1
 
     def is_as(self, _layout: Layout, _table: str) -> bool:
         return self.intact
@@ -57,7 +58,7 @@ class Kernel:
 @pytest.fixture
 def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
     found = Kernel()
-    monkeypatch.setattr(ban_table, "apply", found.apply)
+    monkeypatch.setattr(ban_table, "lead", found.lead)
     monkeypatch.setattr(ban_table, "is_as", found.is_as)
     monkeypatch.setattr(ban_table, "generation", lambda: found.generation)
     return found
