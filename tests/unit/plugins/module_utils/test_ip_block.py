@@ -90,7 +90,7 @@ def block(place: Place, *addresses: str, trial: int = 0, **options: t.Any) -> di
 
 
 def bans(place: Place) -> dict[str, t.Any]:
-    return dict(json.loads(place.ledger.read_text(encoding="utf-8"))["bans"])
+    return {str(net): ban for net, ban in Ledger.read(place.ledger).bans.items()}
 
 
 def hours_of(ban: dict[str, t.Any]) -> float:
