@@ -8,6 +8,7 @@ The messages are those that `nft --debug=mnl` shows.
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
@@ -114,7 +115,7 @@ def send(messages: Iterable[Message]) -> None:
             link.send(data)
             error = _answer(link)
     except OSError as failed:
-        error = failed.errno or 0
+        error = failed.errno or errno.ETIMEDOUT
     if error:
         raise IncidentError(
             f"nftables refused the bans ({os.strerror(error)}); nothing was changed; run as root on a kernel with nftables"
