@@ -12,7 +12,6 @@ import errno
 import os
 import socket
 import struct
-import typing as t
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from .errors import IncidentError
@@ -117,9 +116,7 @@ def send(messages: Iterable[Message]) -> None:
     except OSError as failed:
         error = failed.errno or errno.ETIMEDOUT
     if error:
-        raise IncidentError(
-            f"nftables refused the bans ({os.strerror(error)}); nothing was changed; run as root on a kernel with nftables"
-        )
+        raise IncidentError(f"nftables refused the bans ({os.strerror(error)}); nothing was changed; run as root on a kernel with nftables")
 
 
 def _answer(link: socket.socket) -> int:

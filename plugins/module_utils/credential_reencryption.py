@@ -65,8 +65,8 @@ INSERT INTO circuit_sage_ops.credential_key (incident, key_before, key_after, re
 VALUES (%s, %s, %s, %s, %s, %s)
 """
 
-# Seconds after which a thread that computes lets one go on that was answered: at Python's own five milliseconds the database waits as long as
-# it works.
+# Seconds after which a thread that computes lets one go on that was answered: at Python's own five milliseconds the database waits for as
+# long as it works.
 _TURN_SECONDS = 0.0005
 
 Rows = list[tuple[str, str]]

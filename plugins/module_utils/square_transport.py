@@ -4,8 +4,8 @@
 """The connections to Square for many payments: the SDK asks through them as through those of httpx, at half of the processor time.
 
 What is read of an answer does not become objects of the SDK either. It makes an object of each payment, with the type of each of its sixty
-fields looked up anew: 1 to 2 ms of processor time for each, and 0.2 s for a page of them. So payments, cards, events and locations go past it,
-in a field that it does not know and leaves as it is.
+fields looked up anew: 1 to 2 ms of processor time for each, and 0.2 s for a page of them. So payments, cards, events and locations go past
+it, in a field that it does not know and leaves as it is.
 """
 
 from __future__ import annotations

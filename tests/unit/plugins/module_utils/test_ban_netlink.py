@@ -20,9 +20,7 @@ BASE = 0x20010DB8 << 96
 # add element inet t a { 1.2.3.4 timeout 60s }, without the end at 0.0.0.0 that nft puts before the first element of a set.
 SET_T_A = bytes.fromhex("0600010074000000 0600020061000000")
 ADDED = SET_T_A + bytes.fromhex(
-    "3800 0380"
-    "1c00 0180 0c00 0400 000000000000ea60 0c00 0180 0800 0100 01020304"
-    "1800 0180 0800 0300 00000001 0c00 0180 0800 0100 01020305"
+    "3800 0380 1c00 0180 0c00 0400 000000000000ea60 0c00 0180 0800 0100 01020304 1800 0180 0800 0300 00000001 0c00 0180 0800 0100 01020305"
 )
 # add element inet t m { ipv4 timeout 60s : jump trial }
 JUMP = bytes.fromhex(
