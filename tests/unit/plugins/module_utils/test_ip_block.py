@@ -258,7 +258,7 @@ def test_what_somebody_else_changed_meanwhile_is_looked_at_again(kernel: Kernel,
     assert not place.mark.exists()
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"format": 9}'])
+@pytest.mark.parametrize("content", ["{", "[]", '{"format": 9}', '{"format": 2}'])
 def test_a_ledger_that_cannot_be_used_is_told(place: Place, content: str) -> None:
     place.ledger.parent.mkdir()
     place.ledger.write_text(content, encoding="ascii")
