@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The ledger of bans: who, why, for which incident, until when. What nftables has is made from it, at boot too. Pure, but for the file.
 
+What was blocked alike shares one entry, here and in the file: with one for each of a hundred thousand addresses it takes a second to read.
+
 A ban runs out. Who comes again is blocked for twice as long each time. Those of a run that has not confirmed yet that it can still reach
 the host are on trial, and count only until their deadline.
 """
@@ -19,14 +21,14 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from .errors import IncidentError
-from .ip_networks import Net, net_of
+from .ip_networks import Net, nets_of, texts_of
 
 Mapping = dict[str, t.Any]
 
 LONGEST_HOURS = 30 * 24
 # How long it is remembered that somebody was blocked.
 REMEMBERED = timedelta(days=90)
-_FORMAT = 1
+_FORMAT = 2
 
 
 def now_text() -> str:
@@ -46,11 +48,32 @@ def seconds_until(text: str, now: str) -> int:
     return int((datetime.strptime(text, form) - datetime.strptime(now, form)).total_seconds())
 
 
+def write_whole(path: Path, text: str) -> None:
+    """Replace a ledger by a text, 0600, so that a killed run leaves the old one or the new one."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).replace(path)
+    except OSError as error:
+        raise IncidentError(f"the ledger {path} cannot be written ({error.strerror}); run as root, or give another path") from None
+
+
 class Ledger:
-    """The bans by what is blocked. Each has `until`, `since`, `times` (how often it was blocked) and `run`, which says who and why."""
+    """The bans by what is blocked. Each has `until`, `since`, `times` (how often it was blocked) and `run`, which says who and why.
+
+    An entry may be that of many bans, so it is replaced and never changed.
+    """
 
     def __init__(self, content: Mapping | None = None) -> None:
-        self.content = content or {"format": _FORMAT, "runs": {}, "bans": {}, "trial": None}
+        self.content = content or {"format": _FORMAT, "runs": {}, "bans": [], "trial": None}
+        # All bans, those that ran out too.
+        self.bans: dict[Net, Mapping] = {}
+        for entry in self.content.pop("bans"):
+            self.bans.update(dict.fromkeys(nets_of(entry.pop("networks")), entry))
 
     @classmethod
     def read(cls, path: Path) -> Ledger:
@@ -63,28 +86,25 @@ class Ledger:
             raise IncidentError(
                 f"the ledger {path} cannot be read ({error}); put a copy of it back, or move it away to begin anew"
             ) from None
-        if not isinstance(content, dict) or content.get("format") != _FORMAT:
-            raise IncidentError(f"{path} is no ledger of this version; move it away to begin anew")
-        return cls(content)
+        try:
+            if content["format"] == _FORMAT:
+                return cls(content)
+        except (AttributeError, KeyError, TypeError):
+            pass
+        raise IncidentError(f"{path} is no ledger of this version; move it away to begin anew")
+
+    def text(self) -> str:
+        """What is written."""
+        alike: dict[int, tuple[Mapping, list[Net]]] = {}
+        for net, ban in self.bans.items():
+            alike.setdefault(id(ban), (ban, []))[1].append(net)
+        entries = [{**ban, "networks": texts_of(nets)} for ban, nets in alike.values()]
+        # In one piece: written bit by bit it takes ten times as long.
+        return json.dumps({**self.content, "bans": entries}, separators=(",", ":"))
 
     def write(self, path: Path) -> None:
         """Replace the file, 0600, so that a killed run leaves the old one or the new one."""
-        try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                # In one piece: written bit by bit it takes ten times as long.
-                stream.write(json.dumps(self.content, separators=(",", ":")))
-                stream.flush()
-                os.fsync(stream.fileno())
-            Path(temporary).replace(path)
-        except OSError as error:
-            raise IncidentError(f"the ledger {path} cannot be written ({error.strerror}); run as root, or give another path") from None
-
-    @property
-    def bans(self) -> dict[str, Mapping]:
-        """All bans, those that ran out too."""
-        return t.cast("dict[str, Mapping]", self.content["bans"])
+        write_whole(path, self.text())
 
     @property
     def trial(self) -> Mapping | None:
@@ -96,9 +116,10 @@ class Ledger:
         if self.trial and not self.trial["confirmed"] and self.trial["deadline"] <= now:
             self.end_trial()
         oldest = (datetime.now(timezone.utc) - REMEMBERED).strftime("%Y-%m-%dT%H:%M:%SZ")
-        for name in [name for name, ban in self.bans.items() if ban["until"] < oldest]:
-            del self.bans[name]
-        used = {str(ban["run"]) for ban in self.bans.values()}
+        entries = {id(ban): ban for ban in self.bans.values()}.values()
+        if any(ban["until"] < oldest for ban in entries):
+            self.bans = {net: ban for net, ban in self.bans.items() if ban["until"] >= oldest}
+        used = {str(ban["run"]) for ban in entries if ban["until"] >= oldest}
         self.content["runs"] = {number: run for number, run in self.content["runs"].items() if number in used}
 
     def end_trial(self) -> None:
@@ -106,12 +127,12 @@ class Ledger:
         trial, self.content["trial"] = self.trial, None
         if not trial or trial["confirmed"]:
             return
-        for name in [name for name, ban in self.bans.items() if ban["run"] == trial["run"]]:
-            earlier = self.bans[name].get("earlier")
+        for net in [net for net, ban in self.bans.items() if ban["run"] == trial["run"]]:
+            earlier = self.bans[net].get("earlier")
             if earlier:
-                self.bans[name] = earlier
+                self.bans[net] = earlier
             else:
-                del self.bans[name]
+                del self.bans[net]
 
     def confirm(self) -> None:
         """What the last run blocked stays."""
@@ -125,47 +146,44 @@ class Ledger:
     def active(self, now: str) -> dict[Net, str]:
         """What is blocked now, and until when; without what the last run did."""
         trial = self.trial["run"] if self.trial else None
-        return {net_of(name): ban["until"] for name, ban in self.bans.items() if ban["until"] > now and ban["run"] != trial}
+        return {net: ban["until"] for net, ban in self.bans.items() if ban["until"] > now and ban["run"] != trial}
 
     def on_trial(self, now: str) -> dict[Net, str]:
         """What the last run blocked, where it is not too late for it to confirm."""
         trial = self.trial
         if not trial or (trial["deadline"] <= now and not trial["confirmed"]):
             return {}
-        return {net_of(name): ban["until"] for name, ban in self.bans.items() if ban["run"] == trial["run"] and ban["until"] > now}
+        return {net: ban["until"] for net, ban in self.bans.items() if ban["run"] == trial["run"] and ban["until"] > now}
 
-    def add(self, nets: Iterable[Net], reasons: Mapping, run: Mapping, hours: float, trial_seconds: int) -> None:
+    def add(self, nets: Iterable[Net], reasons: t.Mapping[Net, str], run: Mapping, hours: float, trial_seconds: int) -> None:
         """Enter bans of one run. Who was blocked before gets twice as long as the last time, to thirty days."""
         number = 1 + max(map(int, self.content["runs"]), default=0)
         now = now_text()
         self.content["runs"][str(number)] = {**run, "at": now}
-        ends = {0: later_text(hours * 3600)}
+        entries: dict[tuple[int, str | None], Mapping] = {}
         for net in nets:
-            name = str(net)
-            earlier = self.bans.get(name)
-            times = earlier["times"] if earlier else 0
-            if times not in ends:
-                ends[times] = later_text(min(hours * 2 ** min(times, 30), max(hours, LONGEST_HOURS)) * 3600)
-            ban = self.bans[name] = {"until": ends[times], "since": now, "times": times + 1, "run": number}
-            if name in reasons:
-                ban["why"] = reasons[name]
-            if earlier:
-                ban["earlier"] = {key: value for key, value in earlier.items() if key != "earlier"}
+            earlier = self.bans.get(net)
+            alike = (id(earlier), reasons.get(net))
+            ban = entries.get(alike)
+            if ban is None:
+                ban = entries[alike] = _ban(earlier, hours, now, number, alike[1])
+            self.bans[net] = ban
         self.content["trial"] = {"run": number, "deadline": later_text(trial_seconds), "confirmed": not trial_seconds}
 
     def lift(self, nets: Iterable[Net], now: str) -> list[Net]:
         """End bans now; who was blocked is remembered. Which there were."""
         ended = []
+        entries: dict[int, Mapping] = {}
         for net in nets:
-            ban = self.bans.get(str(net))
+            ban = self.bans.get(net)
             if ban and ban["until"] > now:
-                ban["until"] = now
+                self.bans[net] = entries.setdefault(id(ban), {**ban, "until": now})
                 ended.append(net)
         return ended
 
     def told(self, net: Net) -> Mapping:
         """What the ledger knows of a ban, for who asks."""
-        ban = self.bans[str(net)]
+        ban = self.bans[net]
         run = self.content["runs"].get(str(ban["run"]), {})
         return {
             "address": str(net),
@@ -176,3 +194,15 @@ class Ledger:
             "by": run.get("by"),
             "incident": run.get("incident"),
         }
+
+
+def _ban(earlier: Mapping | None, hours: float, now: str, run: int, why: str | None) -> Mapping:
+    """The entry of a ban; `earlier` is the one before, of the same."""
+    times = earlier["times"] if earlier else 0
+    longer = hours if not times else min(hours * 2 ** min(times, 30), max(hours, LONGEST_HOURS))
+    ban = {"until": later_text(longer * 3600), "since": now, "times": times + 1, "run": run}
+    if why is not None:
+        ban["why"] = why
+    if earlier:
+        ban["earlier"] = {key: value for key, value in earlier.items() if key != "earlier"}
+    return ban

@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from . import ban_netlink
 from .ban_ledger import Ledger, seconds_until
 from .errors import IncidentError
 from .ip_networks import disjoint, text_of
@@ -38,7 +39,9 @@ ENDLESS = -1
 NFT_SECONDS = 300
 # An element that is about to run out by itself is not worth a statement, and may be gone when it is read.
 _SLACK_SECONDS = 2
-_NFNL_SUBSYS_NFTABLES, _NFT_MSG_GETGEN, _NETLINK_NETFILTER = 10, 16, 12
+# NFPROTO_IPV4 and NFPROTO_IPV6, which the way to the sets on trial is asked for.
+_PROTOCOLS = {"ipv4": 2, "ipv6": 10}
+_ON_TRIAL, _TRIAL_CHAIN = "on_trial", "trial"
 
 
 @dataclass
@@ -90,32 +93,80 @@ def _skeleton(table: str) -> Iterator[str]:
     yield f"add rule inet {table} prerouting meta nfproto vmap @on_trial"
 
 
+class Change(t.NamedTuple):
+    """What happens to one set: first everything goes or some pieces do, then others come."""
+
+    name: str
+    version: int
+    is_flushed: bool
+    gone: Pieces
+    added: Pieces
+
+
+def changes(before: Layout, after: Layout, now: str) -> Iterator[Change]:
+    """What leads from one layout to another, by set."""
+    for (kind, version), name in SETS.items():
+        old, new = before.sets[name], after.sets[name]
+        if old is new:
+            continue
+        # What was taken back may still be there, with no way that leads to it.
+        is_flushed = kind == "trial" and (not before.trial_seconds or not after.trial_seconds)
+        gone, added = {}, new
+        if old:
+            gone = {piece: until for piece, until in old.items() if new.get(piece) != until and seconds_until(until, now) > _SLACK_SECONDS}
+            added = {piece: until for piece, until in new.items() if old.get(piece) != until}
+        yield Change(name, version, is_flushed, {} if is_flushed else gone, added)
+
+
 def statements(before: Layout | None, after: Layout, now: str, table: str = TABLE) -> str:
     """One transaction that leads from what the kernel holds to what it should; from None: the table is made anew, whatever is there."""
     lines: list[str] = []
     if before is None:
         lines += [f"add table inet {table}", f"delete table inet {table}", *_skeleton(table)]
         before = Layout()
-    for (kind, version), name in SETS.items():
-        old, new = before.sets[name], after.sets[name]
-        if old is new:
-            continue
-        gone = {piece: until for piece, until in old.items() if new.get(piece) != until and seconds_until(until, now) > _SLACK_SECONDS}
-        added = {piece: until for piece, until in new.items() if old.get(piece) != until}
-        if kind == "trial" and (not before.trial_seconds or not after.trial_seconds):
-            # What was taken back may still be there, with no way that leads to it.
-            lines.append(f"flush set inet {table} {name}")
-        elif gone:
-            lines.append(f"delete element inet {table} {name} {{ {', '.join(_elements(gone, version))} }}")
-        if added:
-            lines.append(f"add element inet {table} {name} {{ {', '.join(_timed(added, version, now))} }}")
+    for change in changes(before, after, now):
+        if change.is_flushed:
+            lines.append(f"flush set inet {table} {change.name}")
+        if change.gone:
+            lines.append(f"delete element inet {table} {change.name} {{ {', '.join(_elements(change.gone, change.version))} }}")
+        if change.added:
+            lines.append(f"add element inet {table} {change.name} {{ {', '.join(_timed(change.added, change.version, now))} }}")
     if before.trial_seconds or after.trial_seconds:
-        lines.append(f"flush map inet {table} on_trial")
+        lines.append(f"flush map inet {table} {_ON_TRIAL}")
     if after.trial_seconds:
         timeout = "" if after.trial_seconds == ENDLESS else f" timeout {after.trial_seconds}s"
-        both = ", ".join(f"{name}{timeout} : jump trial" for name in ("ipv4", "ipv6"))
-        lines.append(f"add element inet {table} on_trial {{ {both} }}")
+        both = ", ".join(f"{name}{timeout} : jump {_TRIAL_CHAIN}" for name in _PROTOCOLS)
+        lines.append(f"add element inet {table} {_ON_TRIAL} {{ {both} }}")
     return "".join(f"{line}\n" for line in lines)
+
+
+def messages(before: Layout, after: Layout, now: str, table: str = TABLE) -> Iterator[ban_netlink.Message]:
+    """The same transaction as the kernel takes it; the table is there."""
+    for change in changes(before, after, now):
+        if change.is_flushed:
+            yield ban_netlink.flushed(table, change.name)
+        yield from ban_netlink.changed(table, change.name, change.version, ban_netlink.DELETE, dict.fromkeys(change.gone))
+        lasting = {piece: max(1, seconds_until(until, now)) for piece, until in change.added.items()}
+        yield from ban_netlink.changed(table, change.name, change.version, ban_netlink.ADD, lasting)
+    if before.trial_seconds or after.trial_seconds:
+        yield ban_netlink.flushed(table, _ON_TRIAL)
+    if after.trial_seconds:
+        seconds = None if after.trial_seconds == ENDLESS else after.trial_seconds
+        yield ban_netlink.jumps(table, _ON_TRIAL, _TRIAL_CHAIN, _PROTOCOLS.values(), seconds)
+
+
+def lead(before: Layout | None, after: Layout, now: str, table: str = TABLE) -> int:
+    """Have the kernel hold what it should; gives in how many transactions. From None: the table is made anew, whatever is there."""
+    if before is not None:
+        ban_netlink.send(messages(before, after, now, table))
+        return 1
+    if f"table inet {table}\n" in _nft(["list", "tables", "inet"]).stdout:
+        # What it has holds until the kernel takes all of the new one.
+        apply(statements(None, after, now, table))
+        return 1
+    apply("".join(f"{line}\n" for line in _skeleton(table)))
+    ban_netlink.send(messages(Layout(), after, now, table))
+    return 2
 
 
 def _nft(arguments: list[str], given: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -139,15 +190,8 @@ def apply(transaction: str) -> None:
 
 def generation() -> int | None:
     """The kernel's number of the present state of all rules: it grows with every change by anybody. None where it is not told."""
-    header = struct.pack("=IHHII", 20, _NFNL_SUBSYS_NFTABLES << 8 | _NFT_MSG_GETGEN, 1, 1, 0)
-    with contextlib.suppress(OSError, struct.error), socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER) as link:
-        link.settimeout(5)
-        link.send(header + struct.pack("=BBH", 0, 0, 0))
-        answer = link.recv(4096)
-        # After both headers the first attribute: its length, its type (1), the number.
-        length, kind = struct.unpack_from("=HH", answer, 20)
-        if (length, kind) == (8, 1):
-            return int(struct.unpack_from(">I", answer, 24)[0])
+    with contextlib.suppress(OSError, struct.error):
+        return ban_netlink.generation()
     return None
 
 

@@ -81,8 +81,9 @@ def values_of(array: str) -> list[str]:
 
 
 def _replaced(text: str, sealed: dict[str, str]) -> str:
-    """The text with the values that stand between two quotes replaced: looking for each of them takes three times as long."""
-    return '"'.join([sealed.get(part, part) for part in text.split('"')])
+    """The text with the values that stand between two quotes replaced: looking for each of them takes six times as long."""
+    parts = text.split('"')
+    return '"'.join(map(sealed.get, parts, parts))
 
 
 def read(text: str, values: Sequence[str], keys: Keys) -> Company:
@@ -90,18 +91,18 @@ def read(text: str, values: Sequence[str], keys: Keys) -> Company:
 
     An encrypted value has only digits and colons, so that it stands in the text as it is.
     """
-    counts = {NEW: 0, OLD: 0, PLAIN: 0, UNREADABLE: 0}
+    opened = keys.old.open
     sealed: dict[str, str] = {}
+    others = []
     for stored in values:
-        if not is_encrypted(stored):
-            counts[PLAIN] += 1
-            continue
-        plain = keys.old.open(stored)
-        if plain is not None:
-            counts[OLD] += 1
-            sealed[stored] = _sealed(plain, keys)
+        plain = opened(stored)
+        if plain is None:
+            others.append(stored)
         else:
-            counts[NEW if keys.new.open(stored) is not None else UNREADABLE] += 1
+            sealed[stored] = _sealed(plain, keys)
+    counts = {NEW: 0, OLD: len(values) - len(others), PLAIN: 0, UNREADABLE: 0}
+    for stored in others:
+        counts[PLAIN if not is_encrypted(stored) else NEW if keys.new.open(stored) is not None else UNREADABLE] += 1
     unreadable, plaintext = [], []
     # Where they stand is looked for only where there are such ones.
     if counts[UNREADABLE] or (counts[PLAIN] and keys.plaintext == ENCRYPT):

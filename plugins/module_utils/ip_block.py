@@ -15,10 +15,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from . import ban_table
-from .ban_ledger import Ledger, Mapping, now_text, seconds_until
+from .ban_ledger import Ledger, Mapping, now_text, seconds_until, write_whole
 from .ban_table import Layout, layout_of
 from .errors import IncidentError
-from .ip_networks import Net, Protected, covering, gathered, net_of
+from .ip_networks import BITS, Net, Protected, covering, gathered, nets_of
 
 # A confirmation that comes later than this before the deadline could be too late for the kernel.
 _LATE_SECONDS = 2
@@ -75,27 +75,27 @@ def is_intact(place: Place, ledger: Ledger, now: str) -> bool:
 
 def _carry_out(place: Place, ledger: Ledger, before: Layout | None, after: Layout, now: str) -> None:
     """Write the ledger, then have the kernel follow it. Where the kernel refuses, the ledger is as before."""
-    old = place.ledger.read_bytes() if place.ledger.exists() else None
+    old = place.ledger.read_text(encoding="utf-8") if place.ledger.exists() else None
     ledger.write(place.ledger)
     number = ban_table.generation()
     try:
         try:
-            ban_table.apply(ban_table.statements(before, after, now, place.table))
+            made = ban_table.lead(before, after, now, place.table)
         except IncidentError:
             if before is None:
                 raise
             # Something ran out meanwhile, or was changed by hand: the table is made anew.
-            ban_table.apply(ban_table.statements(None, after, now, place.table))
+            made = ban_table.lead(None, after, now, place.table)
     except IncidentError:
         if old is None:
             place.ledger.unlink()
         else:
-            Ledger(json.loads(old)).write(place.ledger)
+            write_whole(place.ledger, old)
         raise
     signature = _signature(place)
     place.mark.unlink(missing_ok=True)
-    # Only our own change may lie between: somebody else's could have been to our table.
-    if number is not None and signature[1] == number + 1:
+    # Only our own changes may lie between: somebody else's could have been to our table.
+    if number is not None and signature[1] == number + made:
         with contextlib.suppress(OSError):
             place.mark.write_text(json.dumps(signature), encoding="ascii")
 
@@ -119,27 +119,30 @@ class _Plan(t.NamedTuple):
     """What becomes of the addresses that are wanted."""
 
     new: list[Net]
-    reasons: dict[str, str]
+    reasons: dict[Net, str]
     already: int
     refused: dict[Net, str]
 
 
 def _plan(wanted: Wanted, protected: Protected, blocked: dict[Net, str]) -> _Plan:
-    nets = list(dict.fromkeys(net_of(text) for text in wanted.addresses))
-    refused = {net: why for net in nets if (why := protected.refusal(net)) is not None}
-    groups = gathered([net for net in nets if net not in refused], wanted.gather_at, protected)
-    given = {net_of(text): str(why) for text, why in wanted.reasons.items()}
-    found = sorted({(net.version, net.prefix) for net in blocked})
+    nets = list(dict.fromkeys(nets_of(wanted.addresses)))
+    refused = protected.refusals(nets)
+    if refused:
+        nets = [net for net in nets if net not in refused]
+    given = dict(zip(nets_of(wanted.reasons), map(str, wanted.reasons.values()), strict=True))
+    # Only a network can hold another one; most bans are of one address.
+    found = sorted({(net[0], net[2]) for net in blocked if net[2] != BITS[net[0]]})
     prefixes = {version: [prefix for one, prefix in found if one == version] for version in (4, 6)}
-    new: dict[Net, None] = {}
-    reasons: dict[str, str] = {}
-    for net, group in groups.items():
-        if net not in blocked and covering(net, blocked, prefixes[net.version]) is None:
-            new[group] = None
-            if net in given:
-                reasons.setdefault(str(group), given[net])
-    already = sum(group not in new for group in groups.values())
-    return _Plan(list(new), reasons, already, refused)
+    left = [net for net in nets if net not in blocked and covering(net, blocked, prefixes[net[0]]) is None]
+    groups = gathered(nets, wanted.gather_at, protected) if wanted.gather_at else {}
+    new = list(dict.fromkeys(groups[net] for net in left)) if groups else left
+    reasons: dict[Net, str] = {}
+    for net in left if given else ():
+        if net in given:
+            reasons.setdefault(groups.get(net, net), given[net])
+    added = set(new)
+    already = sum(group not in added for group in groups.values()) if groups else len(nets) - len(left)
+    return _Plan(new, reasons, already, refused)
 
 
 def block(
@@ -205,7 +208,7 @@ def confirm(place: Place, run: int, check: bool) -> Mapping:
 
 def unblock(place: Place, addresses: Sequence[str], incident: str | None, check: bool) -> Mapping:
     """Lift the bans of some addresses, or those of an incident."""
-    asked = [net_of(text) for text in addresses]
+    asked = nets_of(addresses)
     with locked(place):
         now = now_text()
         ledger = Ledger.read(place.ledger)
@@ -217,7 +220,7 @@ def unblock(place: Place, addresses: Sequence[str], incident: str | None, check:
             if net not in blocked and wider is not None:
                 raise IncidentError(f"{net} is blocked as a part of {wider}; unblock {wider}")
         runs = {int(number) for number, run in ledger.content["runs"].items() if incident and run.get("incident") == incident}
-        asked += [net for net in blocked if ledger.bans[str(net)]["run"] in runs]
+        asked += [net for net in blocked if ledger.bans[net]["run"] in runs]
         told = _told(ledger, [net for net in dict.fromkeys(asked) if net in blocked])
         there = layout_of(ledger, now) if is_intact(place, ledger, now) else None
         lifted = ledger.lift(dict.fromkeys(asked), now)

@@ -88,29 +88,38 @@ class Session(Often):
     """One session, and its transactions."""
 
     @contextmanager
-    def transaction(self, first: str = "", values: Mapping[str, t.Any] | None = None) -> Iterator[t.Any]:
-        """One transaction: committed at the end, rolled back when anything fails. Gives a cursor, which has done the first statements."""
+    def transaction(self) -> Iterator[t.Any]:
+        """One transaction: committed at the end, rolled back when anything fails. Gives a cursor."""
         with self.connection.cursor() as cursor:
-            try:
-                cursor.execute(f"BEGIN; {first}", values)
+            cursor.execute("BEGIN")
+            with self.begun():
                 yield cursor
-            except BaseException:
-                if not self.connection.closed:
-                    cursor.execute("ROLLBACK")
-                raise
-            cursor.execute("COMMIT")
+
+    @contextmanager
+    def begun(self) -> Iterator[None]:
+        """The same where the first statement goes to the server together with its BEGIN."""
+        try:
+            yield
+        except BaseException:
+            if not self.connection.closed:
+                self._end("ROLLBACK")
+            raise
+        self._end("COMMIT")
+
+    def _end(self, how: str) -> None:
+        with self.connection.cursor() as cursor:
+            cursor.execute(how)
 
     def finally_unlock(self, payment: str) -> None:
         """Let others near a payment. A session that is gone has let go of it already."""
         if not self.connection.closed:
             payment_intent.unlock(self.connection, payment)
 
-    def surely(self, work: t.Callable[[Session], t.Any], first: str = "", values: Mapping[str, t.Any] | None = None) -> t.Any:
-        """A transaction that is begun again where the server ended it for another session's sake."""
+    def surely(self, work: t.Callable[[Session], t.Any]) -> t.Any:
+        """Work that goes to the server at once and so is one transaction; again where the server ended it for another session's sake."""
         for number in range(_TRIES):
             try:
-                with self.transaction(first, values):
-                    return work(self)
+                return work(self)
             except psycopg2.Error as error:
                 if error.pgcode not in _AGAIN or number == _TRIES - 1:
                     raise

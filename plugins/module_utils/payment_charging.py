@@ -27,10 +27,6 @@ from .square_payments import Seen
 # Why a payment was left that was to be charged.
 LEFT, STOPPED, PAID_THERE, BUSY = "left", "stopped", "paid_at_square", "busy"
 
-_LOCK_ROWS = """
-SELECT FROM subscriptions WHERE id = %(subscription)s FOR NO KEY UPDATE;
-SELECT FROM subscription_payments WHERE id = %(payment)s FOR NO KEY UPDATE;
-"""
 _RECORDED = "SELECT square_payment_id FROM subscription_payments WHERE square_payment_id = ANY(%s)"
 
 
@@ -116,8 +112,8 @@ def recorded_of(connection: t.Any, identities: Sequence[str]) -> set[str]:
 
 def _intended(work: Work, session: Session, row: Row, place: str, there: list[Seen], now: datetime) -> Intent | Done:
     """Look again while nobody can change the rows, and commit what is about to be charged."""
-    with session.transaction(_LOCK_ROWS, {"subscription": row.subscription_id, "payment": row.payment_id}):
-        fresh = payment_due.row_of(session, row.payment_id, now)
+    with session.begun():
+        fresh = payment_due.locked_row(session, row.payment_id, row.subscription_id, now)
         if fresh is None:
             return Done(row, None, None, payment_due.PAID, "it was settled meanwhile")
         turn = payment_due.judged(fresh, work.rules, now)

@@ -74,6 +74,12 @@ _ONE = Statement(
 )
 
 
+_LOCKED = """
+BEGIN; SELECT FROM subscriptions WHERE id = %(subscription)s FOR NO KEY UPDATE;
+SELECT FROM subscription_payments WHERE id = %(payment)s FOR NO KEY UPDATE;
+"""
+
+
 @dataclass(frozen=True)
 class Rules:
     """By what is judged. `pending_hours`: how long a payment that Square charges by itself is left to it."""
@@ -145,9 +151,13 @@ def rows_of(connection: t.Any, companies: Sequence[str] | None, now: datetime, a
     return [Row(*row) for row in Once(connection).run(statement, {**which, "now": now, "not_counting": list(NOT_DECLINES)})]
 
 
-def row_of(session: Once, payment: str, now: datetime) -> Row | None:
-    """One payment, unless it is paid meanwhile. The table of the intents is there."""
-    rows = session.run(_ONE, {"payment": payment, "now": now, "not_counting": list(NOT_DECLINES)})
+def locked_row(session: Once, payment: str, subscription: str, now: datetime) -> Row | None:
+    """Begin a transaction in which nobody else changes a payment and its subscription, and look; None where it is paid meanwhile.
+
+    The table of the intents is there.
+    """
+    values = {"payment": payment, "subscription": subscription, "now": now, "not_counting": list(NOT_DECLINES)}
+    rows = session.run(_ONE, values, _LOCKED)
     return Row(*rows[0]) if rows else None
 
 

@@ -62,7 +62,7 @@ class Settled(t.NamedTuple):
 
 
 def settle(session: Once, intent: Intent, outcome: Settled) -> bool:
-    """Write it down, and return whether the subscription has become active. The caller commits."""
+    """Write it down, and return whether the subscription has become active. The caller commits, unless each statement does so by itself."""
     becomes = {SUCCEEDED: "succeeded", UNKNOWN: ""}.get(outcome.state)
     if becomes is None:
         # Where it says nothing about the customer the payment is again what it was.

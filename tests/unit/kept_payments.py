@@ -119,7 +119,7 @@ class Kept:
         self.rowcount = len(self._answer)
 
     def _answers(self, text: str, values: t.Any) -> Iterator[tuple[t.Any, ...]]:
-        if text == payment_due._ONE.execute:
+        if text.endswith(payment_due._ONE.execute):
             yield from (self._as_now(row) for row in self.rows.values() if self._is_unpaid(row) and row.payment_id == values["payment"])
         elif text == payment_due._ALL.direct:
             yield from (self._as_now(row) for row in self.rows.values() if self._is_unpaid(row) or row.payment_id in values["also"])

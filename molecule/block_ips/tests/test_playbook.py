@@ -81,7 +81,7 @@ def test_who_names_addresses_blocks_these(play: Play, place: Place, attacker: Cl
     done = play("-e", f"ip_block_addresses={','.join(attacker.addresses.values())}", "-v")
     assert (done.status, done.record.outcome, done.changed) == (0, "resolved", 2), done.output
     assert not attacker.reaches(4, DOCKER_PORT) and not attacker.reaches(6, DOCKER_PORT)
-    assert set(Ledger.read(place.ledger).bans) == set(attacker.addresses.values())
+    assert set(map(str, Ledger.read(place.ledger).bans)) == set(attacker.addresses.values())
     assert place.ledger.stat().st_mode & 0o777 == 0o600
 
 

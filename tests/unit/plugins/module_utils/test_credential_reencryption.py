@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,6 @@ class Table:
     def __init__(self, *stored: dict[str, Any]) -> None:
         self.rows = {f"{number:08}-0000-0000-0000-000000000000": json.dumps(one) for number, one in enumerate(stored, 1)}
         self.ran: list[str] = []
-        self._page: dict[str, str] = {}
         self._answer: list[Any] = []
         self._cursor: list[Any] = []
         self.stores_otherwise = False
@@ -63,9 +61,9 @@ class Table:
             most = int(sql.split()[1])
             self._answer, self._cursor = self._cursor[:most], self._cursor[most:]
         elif "count(*) FILTER (WHERE is_same)" in sql:
-            self.rows.update(self._page)
-            self._answer = [(len(self._page) - self.stores_otherwise,)]
-            self._page = {}
+            page = {one: json.dumps(settings) for one, settings in json.loads(given[0])}
+            self.rows.update(page)
+            self._answer = [(len(page) - self.stores_otherwise,)]
         elif "to_jsonb" in sql:
             path, sealed, identity, *_same = given
             settings = json.loads(self.rows[identity])
@@ -75,11 +73,6 @@ class Table:
             place[path[-1]] = sealed
             self.rows[identity] = json.dumps(settings)
             self._answer = [(True,)]
-
-    def copy_expert(self, _sql: str, lines: io.StringIO) -> None:
-        for line in lines:
-            identity, text = line.rstrip("\n").split("\t")
-            self._page[identity] = text.replace("\\\\", "\\")
 
     def fetchall(self) -> list[Any]:
         return self._answer
