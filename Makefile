@@ -38,6 +38,7 @@ importer: ready-python ## ask galaxy-importer whether Galaxy would take the tarb
 
 molecule: ready ## run the scenarios on the sandbox (some of them: make molecule SCENARIO='db_failure drill'), then remove it
 	@setup/nftables.sh
+	@setup/gnupg.sh
 	@setup/molecule.sh
 
 second-stack: ready ## run those in SCENARIO beside it, on a second sandbox made of a copy of the checkout
