@@ -37,11 +37,12 @@ POLL_SECONDS = 0.05
 # How many companies the seed makes.
 COMPANIES = 40
 
-# The seeded tables. `updated_at` is left out: a proof writes a location's own value back. So are stored credentials, which look different each
-# time that they are encrypted; what they are in plain is compared beside it.
+# The seeded tables. `updated_at` is left out: a proof writes a location's own value back. So are stored credentials, which look different
+# each time that they are encrypted; what they are in plain is compared beside it.
 TABLES = ("companies", "users", "user_roles", "locations", "subscriptions", "subscription_payments", "invoices")
+ROW = "(to_jsonb(t) - 'updated_at' #- '{settings,integrations}')"
 ROWS = " UNION ALL ".join(
-    f"SELECT '{table}', count(*), md5(string_agg((to_jsonb(t) - 'updated_at' #- '{{settings,integrations}}')::text, ',' ORDER BY t.id)) FROM {table} t"  # noqa: S608
+    f"SELECT '{table}', count(*), md5(string_agg({ROW}::text, ',' ORDER BY t.id)) FROM {table} t"  # noqa: S608
     for table in TABLES
 )
 INTEGRATIONS = "SELECT coalesce(json_object_agg(id, settings -> 'integrations' ORDER BY id), '{}') FROM companies"

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Circuit Sage contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bans in the chain INPUT, which do not hold for a port that Docker publishes: its packets are redirected before, and go through FORWARD."""
+"""Bans in the chain INPUT, which do not hold for a port that Docker publishes: its packets go through FORWARD."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _rules(saved: str) -> dict[str, list[tuple[Rule, bool]]]:
 
 
 def _dropped(chains: dict[str, list[tuple[Rule, bool]]], chain: str, seen: frozenset[str] = frozenset()) -> set[Net]:
-    """The senders from which a chain takes nothing at all, and those that the chains take nothing from which it goes to with every packet."""
+    """The senders from which a chain takes nothing at all, itself or in a chain that it goes to with every packet."""
     found: set[Net] = set()
     for rule, narrow in chains.get(chain, []):
         target = rule.get("-j") or rule.get("-g") or ""
@@ -65,7 +65,9 @@ def _dropped(chains: dict[str, list[tuple[Rule, bool]]], chain: str, seen: froze
 def _is_published(chains: dict[str, list[tuple[Rule, bool]]]) -> bool:
     """Whether something is redirected that is not for this host's loopback address alone."""
     return any(
-        rule.get("-j") == "DNAT" and not rule.get("-d", "").startswith(("127.", "::1")) for rules in chains.values() for rule, _narrow in rules
+        rule.get("-j") == "DNAT" and not rule.get("-d", "").startswith(("127.", "::1"))
+        for rules in chains.values()
+        for rule, _narrow in rules
     )
 
 
@@ -95,4 +97,3 @@ def bypassed() -> list[Net]:
         nat = _saved(program, "nat")
         found += bypassed_in(_saved(program, "filter"), nat) if "DNAT" in nat else []
     return found
-

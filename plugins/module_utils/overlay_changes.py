@@ -1,9 +1,10 @@
 # Copyright: (c) 2026, Circuit Sage contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What differs from the image in a container, read where the storage driver overlay2 keeps it: the engine compares all files instead, in seconds.
+"""What differs from the image in a container, read where the storage driver overlay2 keeps it: the engine compares all files, in seconds.
 
-The engine is asked where that cannot be: with another driver, on another machine, without root's rights, or where the layer is no plain one.
+The engine is asked where that cannot be: with another driver, on another machine, without root's rights, or where the layer is no plain
+one.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ module: ban_info
 short_description: Find who attacks, and what a ban of them would come to
 version_added: 0.1.0
 description:
-  - Judges nginx's logs as M(circuit_sage.incident_response.access_log_info) does, and says what M(circuit_sage.incident_response.ip_block)
-    would do about the attackers, or about O(addresses) where there are some.
+  - Judges nginx's logs as M(circuit_sage.incident_response.access_log_info) does, and says what
+    M(circuit_sage.incident_response.ip_block) would do about the attackers, or about O(addresses) where there are some.
   - Says whether bans of the ledger were lost from the kernel, and who is banned in the chain INPUT alone. Such a ban does not hold for a port
     that Docker publishes, since its packets are redirected before they come to INPUT.
   - Changes nothing.
@@ -46,8 +46,8 @@ EXAMPLES = r"""
 RETURN = r"""
 found:
   description:
-    - What M(circuit_sage.incident_response.access_log_info) returns. Each attack has those of its addresses that may be blocked and are not as
-      C(waiting). Empty where O(addresses) were given.
+    - What M(circuit_sage.incident_response.access_log_info) returns. Each attack has those of its addresses that may be blocked and are not
+      as C(waiting). Empty where O(addresses) were given.
   returned: success
   type: dict
 planned:

@@ -11,8 +11,8 @@ module: secret_rotation_info
 short_description: Say whether a rotation of secrets is open, and under which keys the stored credentials are
 version_added: 0.1.0
 description:
-  - Reads the journal of M(circuit_sage.incident_response.secret_rotation), and tries each stored credential of the companies with the key of
-    the env file, and with those of the journal where that one does not open it.
+  - Reads the journal of M(circuit_sage.incident_response.secret_rotation), and tries each stored credential of the companies with the key
+    of the env file, and with those of the journal where that one does not open it.
   - No secret is returned, only names and numbers. What could not be looked at is null, and C(unknown) says why.
 author: Circuit Sage contributors (@circuit-sage)
 extends_documentation_fragment:
@@ -46,8 +46,8 @@ rotation:
   type: dict
 credentials:
   description:
-    - How many C(companies) have integrations, and how many credentials are C(under_key) of the env file, C(under_other_key) of the journal,
-      C(unreadable) by any, and in C(plaintext).
+    - How many C(companies) have integrations, and how many credentials are C(under_key) of the env file, C(under_other_key) of the
+      journal, C(unreadable) by any, and in C(plaintext).
   returned: success
   type: dict
   sample: {companies: 40, under_key: 80, under_other_key: 0, unreadable: 0, plaintext: 0}

@@ -63,9 +63,7 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def contained(
-    sandbox: Sandbox, secrets_of_the_stack: StackSecrets, key: Key, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Story]:
+def contained(sandbox: Sandbox, secrets_of_the_stack: StackSecrets, key: Key, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """All approved by name."""
     player = Player(tmp_path_factory.mktemp("contained") / "records", "security_incident")
     database = sandbox.env["POSTGRES_DB"]

@@ -82,6 +82,8 @@ def test_blocked_before_rotated_and_what_is_open_is_ended_first() -> None:
 
 
 def test_several_attacks_are_one_ban() -> None:
-    observations = recorded("scanner", security__attacks=[attack("scanner"), attack("scanner", id="flood"), attack("scanner", id="brute_force")])
+    observations = recorded(
+        "scanner", security__attacks=[attack("scanner"), attack("scanner", id="flood"), attack("scanner", id="brute_force")]
+    )
     assert found(observations) == ["brute_force", "scanner", "flood"]
     assert planned(observations) == ["block_attackers"]

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Circuit Sage contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who attacks, what a ban would come to, which bans do not hold: in one look, with a ledger in a folder and a kernel that remembers nothing."""
+"""Who attacks, what a ban would come to, which bans do not hold: with a ledger in a folder and a kernel that is made up."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Circuit Sage contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What differs in a container, by the folders in which overlay2 keeps its layers; devices and attributes are made up, which only root may make."""
+"""What differs in a container, by the folders in which overlay2 keeps its layers; devices and attributes are made up."""
 
 from __future__ import annotations
 
