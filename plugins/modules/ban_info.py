@@ -13,8 +13,8 @@ version_added: 0.1.0
 description:
   - Judges nginx's logs as M(circuit_sage.incident_response.access_log_info) does, and says what
     M(circuit_sage.incident_response.ip_block) would do about the attackers, or about O(addresses) where there are some.
-  - Says whether bans of the ledger were lost from the kernel, and who is banned in the chain INPUT alone. Such a ban does not hold for a port
-    that Docker publishes, since its packets are redirected before they come to INPUT.
+  - Says whether bans of the ledger were lost from the kernel, and who is banned in the chain INPUT alone. Such a ban does not hold for a
+    port that Docker publishes, since its packets are redirected before they come to INPUT.
   - Changes nothing.
 author: Circuit Sage contributors (@circuit-sage)
 extends_documentation_fragment:

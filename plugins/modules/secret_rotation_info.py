@@ -40,8 +40,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 rotation:
-  description: Of the last rotation, whether it is C(open), its C(direction), the steps that are C(done), the C(secrets), the C(role), how it
-    C(ended), and its C(incident).
+  description:
+    - Of the last rotation, whether it is C(open), its C(direction), the steps that are C(done), the C(secrets), the C(role), how it
+      C(ended), and its C(incident).
   returned: success
   type: dict
 credentials:
