@@ -125,8 +125,8 @@ def test_the_order_of_the_guide(contained: Story) -> None:
     kept = [number for number, (event, text) in enumerate(timeline) if event == "kept" and text.startswith("evidence of")]
     portrait = next(number for number, (_event, text) in enumerate(timeline) if text.startswith("what process"))
     cut = next(number for number, (_event, text) in enumerate(timeline) if text.startswith("cut "))
-    assert len(kept) == 2
-    assert max(kept) < min(acts)
+    # The rotation keeps the backend's log once more, which is lost when it makes that anew.
+    assert max(kept[:2]) < min(acts) < kept[2]
     assert portrait < cut
 
 
