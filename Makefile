@@ -43,6 +43,7 @@ molecule: ready ## run the scenarios on the sandbox (some of them: make molecule
 
 second-stack: ready ## run those in SCENARIO beside it, on a second sandbox made of a copy of the checkout
 	@setup/nftables.sh
+	@setup/gnupg.sh
 	@setup/second_stack.sh
 
 # Which of the programs in bench/.
