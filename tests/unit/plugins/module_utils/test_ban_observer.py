@@ -84,6 +84,12 @@ def test_what_is_never_blocked_does_not_wait(edge: Edge) -> None:
     assert [one["address"] for one in found["bans"]["refused"]] == ["192.168.7.7", "203.0.113.9"]
 
 
+def test_a_look_makes_no_folder(edge: Edge, tmp_path: Path) -> None:
+    edge.attacked_by("203.0.113.9")
+    assert edge.look(ledger=str(tmp_path / "none" / "ledger.json"))["planned"]["blocked_count"] == 1
+    assert not (tmp_path / "none").exists()
+
+
 def test_lost_bans_are_told(edge: Edge, kernel: dict[str, Any]) -> None:
     edge.blocks("203.0.113.9")
     assert not edge.seen()["bans"]["lost"]
