@@ -38,10 +38,12 @@ importer: ready-python ## ask galaxy-importer whether Galaxy would take the tarb
 
 molecule: ready ## run the scenarios on the sandbox (some of them: make molecule SCENARIO='db_failure drill'), then remove it
 	@setup/nftables.sh
+	@setup/gnupg.sh
 	@setup/molecule.sh
 
 second-stack: ready ## run those in SCENARIO beside it, on a second sandbox made of a copy of the checkout
 	@setup/nftables.sh
+	@setup/gnupg.sh
 	@setup/second_stack.sh
 
 # Which of the programs in bench/.

@@ -32,7 +32,7 @@ mapfile -t programs < <(files '*.py' | grep -Ev '^(plugins|tests)/' | xargs -n 1
 
 types_of_programs() {
   local folder status=0
-  for folder in "$@"; do MYPYPATH=$folder:molecule/harness:molecule/stack:molecule/billing_errors/tests:molecule/default/tests mypy "$folder"/*.py || status=1; done
+  for folder in "$@"; do MYPYPATH=$folder:molecule/harness:molecule/stack:molecule/billing_errors/tests:molecule/default/tests:molecule/security_rotation/tests mypy "$folder"/*.py || status=1; done
   return "$status"
 }
 

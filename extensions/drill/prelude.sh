@@ -22,6 +22,9 @@
 # (leaves that behind as a worker of which nobody knows the end), `paid_by_square` (Square charges it by itself), `payments_restore` (takes all of
 # that back, here and there), `square_webhook KEY URL` (has Square tell its events to the edge, signed by these), `checked_webhook KEY URL` (has
 # the backend check them by these), `unchecked_webhook` (takes both back).
+# `attackers FIRST LAST` (a container beside the stack's, with the addresses 203.0.113.FIRST to LAST, which the edge sees), `attacker NUMBER ARGUMENT...`
+# (curl from one of these addresses), `no_attackers` (takes that back, with what the edge knows of them: log, bans, rules).
+# `open_rotation DONE VARIABLE=NEW...` (the journal of a rotation that was killed, and the env file as it was, kept), `no_rotation` (takes that back).
 # No pipefail: a symptom looks for the words of a command that fails.
 set -eu
 compose() {
@@ -223,6 +226,53 @@ data_folder() {
   docker inspect -f '{{range .Mounts}}{{if eq .Destination "/var/lib/postgresql/data"}}{{.Source}}{{end}}{{end}}' "$POSTGRES"
 }
 edge() { docker exec -i "$EDGE" "$@"; }
+EDGE_LOG=/var/log/nginx/circuit-sage-access.log
+EDGE_LEDGER=/var/lib/circuit-sage/ip_block.json
+attackers() {
+  docker run -d --name "$PROJECT-attackers" --network "$NETWORK" --cap-add NET_ADMIN --entrypoint sleep circuit-sage-sandbox/edge:1 3600
+  # shellcheck disable=SC2016 # for the shell in the container
+  docker exec "$PROJECT-attackers" sh -c 'for number in $(seq "$0" "$1"); do ip address add "203.0.113.$number/32" dev eth0; done' "$1" "$2"
+  edge ip route replace 203.0.113.0/24 dev eth0
+}
+attacker() {
+  local number=$1
+  shift
+  docker exec -i "$PROJECT-attackers" curl -s --max-time 2 --interface "203.0.113.$number" "$@"
+}
+no_attackers() {
+  docker rm -f "$PROJECT-attackers" >/dev/null 2>&1 || true
+  # shellcheck disable=SC2016 # for the shell in the container
+  edge sh -c '
+    grep -v -e "^203\.0\.113\." -e "\"GET /wp-" "$0" >/tmp/drill.log || true
+    cat /tmp/drill.log >"$0" && rm /tmp/drill.log
+    rm -f "$1" /run/circuit_sage_block.json
+    if nft list table inet circuit_sage_block >/dev/null 2>&1; then nft delete table inet circuit_sage_block; fi
+    ip route del 203.0.113.0/24 dev eth0 2>/dev/null || true' "$EDGE_LOG" "$EDGE_LEDGER"
+}
+ROTATION_JOURNAL=$(dirname "$ENV_FILE")/.circuit-sage-rotation
+open_rotation() {
+  local done=$1 variable variables='' separator=''
+  shift
+  (
+    umask 077
+    cp -p "$ENV_FILE" "$STATE/env_before_rotation"
+    for variable in "$@"; do
+      variables+="$separator\"${variable%%=*}\": {\"current\": \"$(env_value "${variable%%=*}")\", \"pending\": \"${variable#*=}\"}"
+      separator=', '
+    done
+    printf '{"format": 1, "incident": "drill", "began_at": "%s", "direction": "forward", "done": [%s], "variables": {%s}, "role": null,
+      "ended": null, "ended_at": null, "previous": {}}\n' "$(date -u +%FT%T+00:00)" "$done" "$variables" >"$ROTATION_JOURNAL"
+  )
+}
+no_rotation() {
+  if [ -e "$STATE/env_before_rotation" ]; then
+    cp -p "$STATE/env_before_rotation" "$ENV_FILE"
+    rm -f "$ROTATION_JOURNAL"
+    compose up -d --no-deps --no-build --force-recreate backend
+    until test "$(health)" = 200; do sleep 0.2; done
+    rm "$STATE/env_before_rotation"
+  fi
+}
 DB_USER=$(env_value POSTGRES_USER)
 DB_NAME=$(env_value POSTGRES_DB)
 PGPASSWORD=$(env_value POSTGRES_PASSWORD)

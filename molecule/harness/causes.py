@@ -69,6 +69,8 @@ def story(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path_factory: py
             checked = player.play("--check", "--diff", "-vvvv")
             after_check, still_bites = sandbox.snapshot(), sandbox.bites_within(fault, 10)
             mended = player.play("--diff", "-vvvv")
+        # Some remedies make new ones.
+        secrets |= {f"{name} afterwards": sandbox.env[name] for name in SECRETS}
         healthy, after = sandbox.is_healthy(), sandbox.snapshot()
         assert arguments.looks > 10
         places = {"the output of --check": checked.output, "the output": mended.output, "arguments": arguments.text}

@@ -29,18 +29,23 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 STACK = CHECKOUT / "molecule" / "stack"
 sys.path.insert(0, str(STACK))
 faults = importlib.import_module("fault")  # molecule/stack/fault.py
+sys.path.insert(0, str(CHECKOUT / "molecule" / "default" / "tests"))
+credential_format = importlib.import_module("credential_format")
 
 SECRETS = ("POSTGRES_PASSWORD", "JWT_SECRET", "ENCRYPTION_KEY", "SENDGRID_API_KEY", "SEED_PASSWORD")
 POLL_SECONDS = 0.05
 # How many companies the seed makes.
 COMPANIES = 40
 
-# The seeded tables. `updated_at` is left out: a proof writes a location's own value back.
+# The seeded tables. `updated_at` is left out: a proof writes a location's own value back. So are stored credentials, which look different
+# each time that they are encrypted; what they are in plain is compared beside it.
 TABLES = ("companies", "users", "user_roles", "locations", "subscriptions", "subscription_payments", "invoices")
+ROW = "(to_jsonb(t) - 'updated_at' #- '{settings,integrations}')"
 ROWS = " UNION ALL ".join(
-    f"SELECT '{table}', count(*), md5(string_agg((to_jsonb(t) - 'updated_at')::text, ',' ORDER BY t.id)) FROM {table} t"  # noqa: S608
+    f"SELECT '{table}', count(*), md5(string_agg({ROW}::text, ',' ORDER BY t.id)) FROM {table} t"  # noqa: S608
     for table in TABLES
 )
+INTEGRATIONS = "SELECT coalesce(json_object_agg(id, settings -> 'integrations' ORDER BY id), '{}') FROM companies"
 # What a remedy or a fault of the login can change. The password only as a digest of its verifier.
 DATABASE = """
 SELECT 'role', rolname, rolcanlogin, rolsuper, rolconnlimit, rolvaliduntil, md5(rolpassword) FROM pg_authid WHERE rolname !~ '^pg_';
@@ -126,6 +131,7 @@ class Sandbox:
         self.backend_container = f"{self.project}-api"
         self.one_shot = f"{self.project}-single-user"
         self.docker = docker.from_env(timeout=60)
+        self._tokens: dict[str, str] = {}
 
     @property
     def env(self) -> dict[str, str]:
@@ -208,8 +214,20 @@ class Sandbox:
         return Snapshot(self.containers(), files, self.database_state(), self.volumes())
 
     def rows(self) -> str:
-        """The number and a digest of the rows of every seeded table."""
-        return self.psql(ROWS, self.env["POSTGRES_DB"])
+        """The number and a digest of the rows of every seeded table, and a digest of the credentials in plain."""
+        integrations = self.psql(INTEGRATIONS, self.env["POSTGRES_DB"])
+        plain_ones = hashlib.sha256(json.dumps(self._in_plain(json.loads(integrations))).encode()).hexdigest()
+        return f"{self.psql(ROWS, self.env['POSTGRES_DB'])}\ncredentials {plain_ones}"
+
+    def _in_plain(self, value: Any) -> Any:
+        """Each encrypted text in it decrypted under the key of the env file."""
+        if isinstance(value, dict):
+            return {name: self._in_plain(inner) for name, inner in value.items()}
+        if isinstance(value, list):
+            return [self._in_plain(inner) for inner in value]
+        if isinstance(value, str) and credential_format.FORM.match(value):
+            return credential_format.decrypt(value, self.env["ENCRYPTION_KEY"])
+        return value
 
     # Whether it serves
 
@@ -232,9 +250,15 @@ class Sandbox:
         status, answer = self.ask(f"{self.backend_url}/health")
         return bool(status == 200 and answer["status"] == "ok" and answer["database"] == "connected")
 
-    @functools.cached_property
+    @property
     def token(self) -> str:
-        """A sign-in that lasts for the whole session."""
+        """A sign-in that lasts as long as the secret that signs it."""
+        secret = self.env["JWT_SECRET"]
+        if secret not in self._tokens:
+            self._tokens[secret] = self._sign_in()
+        return self._tokens[secret]
+
+    def _sign_in(self) -> str:
         body = {"email": "admin@company-01.example", "password": self.env["SEED_PASSWORD"]}
         status, answer = self.ask(f"{self.edge_url}/api/auth/login", "POST", body)
         assert status == 200, answer

@@ -29,5 +29,6 @@ class FilterModule:
         return {
             "block_findings": _of_plain(block_story.findings),
             "block_judgement": _of_plain(block_story.judgement),
+            "block_observation": _of_plain(block_story.observation),
             "block_seen": _of_plain(block_story.seen),
         }

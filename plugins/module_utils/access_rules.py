@@ -30,6 +30,12 @@ RULE_OPTIONS: dict[str, dict[str, t.Any]] = {
     "each": {"type": "int"},
     "failure_share": {"type": "float"},
 }
+# The options of the doc fragment `attacks` besides the rules.
+ATTACK_OPTIONS: dict[str, dict[str, t.Any]] = {
+    "access_logs": {"type": "list", "elements": "path", "default": []},
+    "error_logs": {"type": "list", "elements": "path", "default": []},
+    "since": {"type": "float", "default": 0},
+}
 _NUMBERS = ("count", "seconds", "addresses", "each", "paths")
 
 

@@ -66,6 +66,35 @@ def seen(found: Mapping[str, t.Any], planned: Mapping[str, t.Any]) -> str:
     return text + already + ("; bans were lost from the kernel" if planned["restored"] else "")
 
 
+def observation(look: Mapping[str, t.Any]) -> Story:
+    """What a security incident observes of the edge: the attacks, and what the bans come to. *look* is what ban_info returned."""
+    planned = look["planned"]
+    attacks = [
+        {
+            "id": attack["id"],
+            "title": attack["title"],
+            "count": len(attack["addresses"]),
+            "waiting": len(attack["waiting"]),
+            "addresses": _some(attack["waiting"] or attack["addresses"]),
+            "networks": _some([f"{one['network']} ({one['addresses']})" for one in attack["networks"]]),
+            "requests": attack["counted"],
+            "first": attack["first"],
+            "last": attack["last"],
+            "paths": _some(sorted({path for one in attack["attackers"] for path in one["paths"]})),
+            "got_in": _some(attack["success_after_failures"]) or None,
+        }
+        for attack in look["found"].get("attacks", [])
+    ]
+    bans = {
+        "active": planned["active_count"] - planned["blocked_count"],
+        "to_block": planned["blocked_count"],
+        "refused": planned["refused"][:_TOLD],
+        "lost": planned["restored"],
+        "bypassed": list(look["bypassed"]),
+    }
+    return {"attacks": attacks, "bans": bans}
+
+
 def judgement(found: Mapping[str, t.Any], planned: Mapping[str, t.Any], done: Mapping[str, t.Any] | None, act: bool) -> Story:
     """How the run ended: outcome, last message, and what an outsider would have noticed."""
     impact = [f"{attack['title']}: {attack['counted']} requests" for attack in found.get("attacks", [])]

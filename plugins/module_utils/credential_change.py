@@ -32,6 +32,8 @@ def change(options: t.Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]
         old, new = options["old_key"], options["new_key"]
     elif open_one:
         old, new = rotation.keys()
+    elif options.get("from_previous"):
+        old, new = _previous(rotation), rotation.variables.get(KEY_VARIABLE) or ""
     else:
         old = new = rotation.variables.get(KEY_VARIABLE) or ""
     if not old or not new:
@@ -44,6 +46,14 @@ def change(options: t.Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]
         note = rotation.credentials_set if rotation.journal.direction == FORWARD else rotation.credentials_restored
         note()
     return found
+
+
+def _previous(rotation: Rotation) -> str:
+    """The key before the last rotation."""
+    key = rotation.found.previous.get(KEY_VARIABLE) if rotation.found else None
+    if not key:
+        raise IncidentError(f"the journal knows no {KEY_VARIABLE} before the one of now; give old_key and new_key")
+    return key
 
 
 def _carried_out(options: t.Mapping[str, t.Any], keys: Keys, check_mode: bool) -> dict[str, t.Any]:

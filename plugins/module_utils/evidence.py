@@ -8,13 +8,14 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from .docker_engine import DockerEngine, EngineRefused
 from .errors import IncidentError
+from .overlay_changes import changes_of
 from .redaction import MASK, redact, secret_values
 from .stack import group_by_service
 from .stack_options import STACK_OPTIONS
@@ -100,10 +101,11 @@ def _files(archive: bytes, secrets: set[str]) -> dict[str, Any]:
     return found
 
 
-def read_changes(engine: DockerEngine, identity: str, secrets: set[str]) -> list[dict[str, Any]]:
+def read_changes(engine: DockerEngine, state: Mapping[str, Any], secrets: set[str]) -> list[dict[str, Any]]:
     """What differs from the image, each file with what it is and, where it is a text, what it holds."""
     found = []
-    changes = engine.changes(identity)[:MOST_CHANGES]
+    identity = state["Id"]
+    changes = changes_of(engine, state)[:MOST_CHANGES]
     # The engine would pack all that is below a folder, changed or not.
     folders = {str(parent) for one in changes for parent in PurePosixPath(one["Path"]).parents}
     for one in changes:
@@ -123,7 +125,7 @@ def read_whole_container(engine: DockerEngine, service: str, identity: str, line
     found = read_container(engine, service, identity, lines)
     state = engine.inspect(identity)
     _shown, secrets = masked_state(state)
-    found[f"{service}.changes.json"] = read_changes(engine, identity, secrets)
+    found[f"{service}.changes.json"] = read_changes(engine, state, secrets)
     image = engine.image(state["Image"])
     found[f"{service}.image.json"] = {name: image.get(name) for name in ("Id", "RepoTags", "RepoDigests", "Created", "RootFS")}
     sockets = [Path(f"/proc/{state['State']['Pid']}/net/{name}") for name in ("tcp", "tcp6", "udp", "udp6")]

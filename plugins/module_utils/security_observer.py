@@ -23,6 +23,7 @@ from .container_command import CommandRunner
 from .database_container import DatabaseContainer
 from .errors import IncidentError
 from .host_observer import Host
+from .overlay_changes import changes_of
 from .redaction import is_secret_name, redact, secret_values
 from .stack import environment_of, group_by_service
 from .stack_options import POSTGRES_OPTIONS, STACK_OPTIONS
@@ -173,9 +174,9 @@ class SecurityObserver:
         return {service: self._engine.inspect(ones[0]["Id"]) for service, ones in sorted(groups.items())}
 
     def _changes(self, service: str, guest: Mapping[str, Any]) -> list[dict[str, Any]]:
-        # The engine compares all files, which takes a second or more: not where every change is expected.
+        # The engine may have to compare all files, which takes a second or more: not where every change is expected.
         everything = "*" in security_judgement.expected_changes(service, self._options["expected_changes"])
-        return [] if everything else self._engine.changes(guest["Id"])
+        return [] if everything else changes_of(self._engine, guest)
 
     def _surprising(self, guests: Mapping[str, Mapping[str, Any]], listed: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The changed files that are not of those that change by themselves."""

@@ -18,77 +18,13 @@ description:
   - What follows the question mark of a request is never kept, since secrets may stand there.
   - Changes nothing but O(state_file), and that not in check mode.
 author: Circuit Sage contributors (@circuit-sage)
+extends_documentation_fragment:
+  - circuit_sage.incident_response.attacks
 attributes:
   check_mode:
     description: Finds the same, and does not move on in O(state_file).
     support: full
 options:
-  access_logs:
-    description: Logs in nginx's format C(combined).
-    type: list
-    elements: path
-    default: []
-  error_logs:
-    description: Error logs of nginx. Their times are the host's own.
-    type: list
-    elements: path
-    default: []
-  rules:
-    description: What is an attack.
-    type: list
-    elements: dict
-    required: true
-    suboptions:
-      id:
-        description: Its name.
-        type: str
-        required: true
-      title:
-        description: What it is, in words.
-        type: str
-        required: true
-      count:
-        description: How many lines within O(rules[].seconds) are an attack. The seconds begin with the first line that counts.
-        type: int
-        required: true
-      seconds:
-        description: How long it is counted.
-        type: int
-        required: true
-      per:
-        description: Whose lines are counted together, those of one V(address), of a V(network) (/24, or /64 of IPv6) or of V(everyone).
-        type: str
-        choices: [address, network, everyone]
-        default: address
-      method:
-        description: Only requests with this method.
-        type: str
-      path:
-        description: Only requests whose path, without what follows the question mark, matches this regular expression.
-        type: str
-      statuses:
-        description: Only those that got one of these answers. Those with an answer below 400 instead went well.
-        type: list
-        elements: int
-      words:
-        description: Lines of the error log whose words match this regular expression, instead of lines of the access log.
-        type: str
-      addresses:
-        description: From how many addresses they have to come.
-        type: int
-      paths:
-        description: How many different paths they have to be for.
-        type: int
-      each:
-        description: How many lines of its own make an address one of the attackers, where O(rules[].per) is not V(address).
-        type: int
-      failure_share:
-        description: Which share of what an address asked for there has to have failed, 0 to 1. An office behind one address signs in.
-        type: float
-  since:
-    description: Seconds since 1970. Lines before are left out.
-    type: float
-    default: 0
   state_file:
     description:
       - Where it is kept how far the logs were read, so that the next run goes on there. A log that was rotated meanwhile is finished first.
@@ -163,7 +99,7 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.access_attacks import judge
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.access_rules import RULE_OPTIONS, rules_of
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.access_rules import ATTACK_OPTIONS, RULE_OPTIONS, rules_of
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.log_lines import read_marks, write_marks
 
@@ -172,10 +108,8 @@ def main() -> None:
     """Read, and return what was found."""
     module = AnsibleModule(
         argument_spec={
-            "access_logs": {"type": "list", "elements": "path", "default": []},
-            "error_logs": {"type": "list", "elements": "path", "default": []},
+            **ATTACK_OPTIONS,
             "rules": {"type": "list", "elements": "dict", "required": True, "options": RULE_OPTIONS},
-            "since": {"type": "float", "default": 0},
             "state_file": {"type": "path"},
         },
         supports_check_mode=True,

@@ -44,6 +44,12 @@ options:
   new_key:
     description: The C(ENCRYPTION_KEY) under which they are to be.
     type: str
+  from_previous:
+    description:
+      - Without given keys and while no rotation is open, bring values that are still under the key before the last rotation, which
+        O(journal) keeps, to the one of the env file, as after rows were restored from an older backup.
+    type: bool
+    default: false
   plaintext:
     description: What to do with values from before encryption. V(keep) leaves them, V(encrypt) encrypts them under the new key.
     type: str
@@ -133,6 +139,7 @@ def main() -> None:
             "incident": {"type": "str", "required": True},
             "old_key": {"type": "str", "no_log": True},
             "new_key": {"type": "str", "no_log": True},
+            "from_previous": {"type": "bool", "default": False},
             "plaintext": {"type": "str", "default": KEEP, "choices": [KEEP, ENCRYPT]},
             "lock_timeout": {"type": "int", "default": 5},
             "statement_timeout": {"type": "int", "default": 60},

@@ -19,6 +19,8 @@ description:
   - Never blocked are loopback, private, link-local and multicast addresses, those of the host, Docker's networks, the addresses that the
     run comes from, and those of O(allow). Nor are networks wider than /16 (/32 of IPv6) that O(wide) does not name.
 author: Circuit Sage contributors (@circuit-sage)
+extends_documentation_fragment:
+  - circuit_sage.incident_response.bans
 attributes:
   check_mode:
     description: Says what would be blocked, lifted or restored, and refuses the same.
@@ -36,68 +38,13 @@ options:
     type: str
     choices: [present, absent, confirmed, reloaded]
     default: present
-  addresses:
-    description: Addresses and networks, IPv4 and IPv6.
-    type: list
-    elements: str
-    default: []
-  incident:
-    description: The incident that the bans belong to. With O(state=absent) all bans of that incident are lifted.
-    type: str
-  reason:
-    description: Why they are blocked.
-    type: str
-    default: blocked by hand
   reasons:
     description: Why, by address, where it is not O(reason).
     type: dict
     default: {}
-  hours:
-    description: How long the first ban of an address lasts.
-    type: float
-    default: 24
-  allow:
-    description: Addresses and networks that are never blocked, such as those of an office or a monitor.
-    type: list
-    elements: str
-    default: []
-  wide:
-    description: Networks that may be blocked although they are wider than /16, or /32 of IPv6.
-    type: list
-    elements: str
-    default: []
-  gather_at:
-    description:
-      - So many addresses of one /24, or /64 of IPv6, are blocked as that network, unless it holds one that is never blocked.
-      - V(0) means that none are.
-    type: int
-    default: 0
-  strict:
-    description: Whether one address that is never blocked refuses the whole list. Else the others are blocked, and C(refused) tells it.
-    type: bool
-    default: true
   run:
     description: With O(state=confirmed), the C(run) that was returned by O(state=present).
     type: int
-  confirm_seconds:
-    description: How many seconds there are for O(state=confirmed), 10 to 600. V(0) for bans that need no confirmation.
-    type: int
-    default: 60
-  responder:
-    description: A further address that the run comes from; those of SSH are found out.
-    type: str
-  ledger:
-    description: The file of the ledger.
-    type: path
-    default: /var/lib/circuit-sage/ip_block.json
-  table:
-    description: The name of the table.
-    type: str
-    default: circuit_sage_block
-  docker_host:
-    description: The Docker engine, which is asked for its networks where there is one.
-    type: str
-    default: unix:///var/run/docker.sock
 """
 
 EXAMPLES = r"""
@@ -136,66 +83,43 @@ unblocked_count: {description: How many there are., returned: O(state=absent), t
 active_count: {description: How many bans there are., returned: O(state=present) or O(state=absent) or O(state=reloaded), type: int}
 """
 
-import getpass
-import re
 import typing as t
-from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils import ip_block
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.ban_options import (
+    BAN_OPTIONS,
+    place_of,
+    protected_of,
+    refuse_bad,
+    wanted_of,
+)
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.ip_networks import Protected
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.protected_networks import protected_networks
-
-
-def refuse_bad(options: dict[str, t.Any]) -> None:
-    """Raise for an option that could do nobody good, in one sentence."""
-    if not 0 < options["hours"] <= 720:
-        raise IncidentError(f"hours is {options['hours']:g}; give more than 0 and at most 720, the 30 days that a ban may last")
-    if options["confirm_seconds"] and not 10 <= options["confirm_seconds"] <= 600:
-        raise IncidentError(f"confirm_seconds is {options['confirm_seconds']}; give 10 to 600, or 0 for no confirmation")
-    if not re.fullmatch(r"[a-z][a-z0-9_]{0,60}", options["table"]):
-        raise IncidentError(f"table is {options['table']!r}; give a name of small letters, digits and _")
 
 
 def carry_out(options: dict[str, t.Any], check: bool) -> dict[str, t.Any]:
     """Do what the state asks for."""
     refuse_bad(options)
-    place = ip_block.Place(Path(options["ledger"]), options["table"])
+    place = place_of(options)
     if options["state"] == "reloaded":
         return ip_block.reload(place, check)
     if options["state"] == "confirmed":
         return ip_block.confirm(place, options["run"], check)
     if options["state"] == "absent":
         return ip_block.unblock(place, options["addresses"], options["incident"], check)
-    own = protected_networks(options["docker_host"], options["responder"], options["allow"])
-    protected = Protected(own, options["wide"])
-    run = {"by": getpass.getuser(), "why": options["reason"], "incident": options["incident"]}
-    wanted = ip_block.Wanted(options["addresses"], options["reasons"], run, options["hours"], options["gather_at"])
-    return ip_block.block(place, wanted, protected, options["confirm_seconds"], strict=options["strict"], check=check)
+    wanted = wanted_of(options, options["addresses"], options["reasons"])
+    return ip_block.block(place, wanted, protected_of(options), options["confirm_seconds"], strict=options["strict"], check=check)
 
 
 def main() -> None:
     """Block, lift, confirm or reload."""
     module = AnsibleModule(
         argument_spec={
+            **BAN_OPTIONS,
             "state": {"type": "str", "choices": ["present", "absent", "confirmed", "reloaded"], "default": "present"},
-            "addresses": {"type": "list", "elements": "str", "default": []},
-            "incident": {"type": "str"},
-            "reason": {"type": "str", "default": "blocked by hand"},
             "reasons": {"type": "dict", "default": {}},
-            "hours": {"type": "float", "default": 24},
-            "allow": {"type": "list", "elements": "str", "default": []},
-            "wide": {"type": "list", "elements": "str", "default": []},
-            "gather_at": {"type": "int", "default": 0},
-            "strict": {"type": "bool", "default": True},
             "run": {"type": "int"},
-            "confirm_seconds": {"type": "int", "default": 60},
-            "responder": {"type": "str"},
-            "ledger": {"type": "path", "default": "/var/lib/circuit-sage/ip_block.json"},
-            "table": {"type": "str", "default": "circuit_sage_block"},
-            "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
         },
         required_if=[("state", "confirmed", ["run"])],
         supports_check_mode=True,

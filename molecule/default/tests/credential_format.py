@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import re
@@ -16,6 +17,7 @@ FORM = re.compile(r"^[0-9a-f]{32}:[0-9a-f]{32}:([0-9a-f]{2})+$")
 COMPLAINT = "Failed to decrypt credential accessToken, skipping: Unsupported state or unable to authenticate data"
 
 
+@functools.lru_cache(maxsize=8)
 def cipher(key: str) -> AESGCM:
     """AES-256-GCM under the key derived from ENCRYPTION_KEY."""
     return AESGCM(hashlib.pbkdf2_hmac("sha256", key.encode(), b"repair-tix-salt", 100_000, dklen=32))

@@ -6,15 +6,28 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "harness"))
+# What a rotation has changed is put back as its own tests do it.
+sys.path.insert(0, str(Path(__file__).parents[2] / "security_rotation" / "tests"))
 
 # Else a failed assertion in one of these would not say what it compared.
-pytest.register_assert_rewrite("causes", "fixtures", "leaks", "playbook", "sandbox")
+pytest.register_assert_rewrite("causes", "fixtures", "leaks", "playbook", "sandbox", "stack_secrets")
 
 from fixtures import player, pytest_generate_tests, sandbox, seeded_rows  # noqa: E402
+from sandbox import Sandbox  # noqa: E402
+from stack_secrets import StackSecrets  # noqa: E402
 
 __all__ = ["player", "pytest_generate_tests", "sandbox", "seeded_rows"]
+
+
+@pytest.fixture(scope="module")
+def secrets_of_the_stack(sandbox: Sandbox) -> Iterator[StackSecrets]:
+    """The stack's own secrets, which are put back after the tests that rotate some: all others know the first ones."""
+    kept = StackSecrets(sandbox)
+    yield kept
+    kept.put_back()

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from playbook import Player, Run
 from sandbox import Container, Sandbox
+from stack_secrets import StackSecrets
 
 FAULTS = ("rogue_superuser", "rogue_app_admin", "database_password_leaked", "miner")
 
@@ -34,8 +35,7 @@ class Key:
 @pytest.fixture(scope="module")
 def key(tmp_path_factory: pytest.TempPathFactory) -> Key:
     """Made anew, so that no key ring of the user is touched."""
-    if shutil.which("gpg") is None:
-        pytest.skip("this machine has no gpg")
+    assert shutil.which("gpg"), "this machine has no gpg; run setup/gnupg.sh"
     # The socket of gpg's agent lies in it, and its path must be short.
     home = tmp_path_factory.mktemp("gpg")
     home.chmod(0o700)
@@ -58,10 +58,12 @@ class Story:
     account: str
     sessions: str
     processes: str
+    old_role: str
+    whole: bool
 
 
 @pytest.fixture(scope="module")
-def contained(sandbox: Sandbox, key: Key, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+def contained(sandbox: Sandbox, secrets_of_the_stack: StackSecrets, key: Key, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """All approved by name."""
     player = Player(tmp_path_factory.mktemp("contained") / "records", "security_incident")
     database = sandbox.env["POSTGRES_DB"]
@@ -77,6 +79,8 @@ def contained(sandbox: Sandbox, key: Key, tmp_path_factory: pytest.TempPathFacto
             sandbox.psql("SELECT deleted_at IS NOT NULL FROM users WHERE email = 'support@circuit-sage.example'", database),
             sandbox.psql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'psql' AND client_addr IS NOT NULL"),
             str(sandbox.docker.containers.get(sandbox.backend_container).top()["Processes"]),
+            sandbox.psql(f"SELECT rolcanlogin FROM pg_roles WHERE rolname = '{secrets_of_the_stack.first['POSTGRES_USER']}'"),  # noqa: S608
+            secrets_of_the_stack.signs_in(),
         )
 
 
@@ -97,9 +101,14 @@ def test_the_account_is_deactivated(contained: Story) -> None:
     assert contained.account == "t"
 
 
-def test_the_intruders_session_is_ended(contained: Story) -> None:
-    """The application's own go on: the service serves."""
+def test_the_intruders_session_is_ended_and_the_password_opens_nothing(contained: Story) -> None:
+    """The application logs in as another role; its own sessions go on, and people sign in."""
     assert contained.sessions == "0"
+    assert contained.old_role == "f"
+    assert contained.whole
+    acts = contained.run.record.events("act")
+    ended = next(number for number, text in enumerate(acts) if text.startswith("end "))
+    assert acts[ended + 1].startswith("rotate POSTGRES_PASSWORD, from the role ")
 
 
 def test_the_container_is_a_new_one_in_the_same_networks(contained: Story) -> None:
@@ -116,8 +125,8 @@ def test_the_order_of_the_guide(contained: Story) -> None:
     kept = [number for number, (event, text) in enumerate(timeline) if event == "kept" and text.startswith("evidence of")]
     portrait = next(number for number, (_event, text) in enumerate(timeline) if text.startswith("what process"))
     cut = next(number for number, (_event, text) in enumerate(timeline) if text.startswith("cut "))
-    assert len(kept) == 2
-    assert max(kept) < min(acts)
+    # The rotation keeps the backend's log once more, which is lost when it makes that anew.
+    assert max(kept[:2]) < min(acts) < kept[2]
     assert portrait < cut
 
 

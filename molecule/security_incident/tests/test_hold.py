@@ -76,15 +76,17 @@ def test_without_approval_it_names_the_command_that_goes_on(held: Story) -> None
     assert held.refused.record.outcome == "escalated"
     assert held.untouched == {}
     assert "playbooks/security_incident.yml" in held.refused.record.content["summary"]
-    assert "-e incident_approve=isolation_asked`" in held.refused.record.content["summary"]
+    assert "-e incident_approve=isolation_asked,jwt_secret_leaked`" in held.refused.record.content["summary"]
     assert "postgres.log" in held.refused.record.evidence()
 
 
-def test_what_leaked_is_told_and_left_to_a_person(held: Story) -> None:
-    """Nothing in the system tells a forged token from a real one."""
+def test_what_leaked_is_rotated_with_an_approval_only_and_not_while_a_container_is_held(held: Story) -> None:
+    """It would make the container anew that is to be looked at."""
     (finding,) = [one for one in held.refused.record.content["findings"] if one["id"] == "jwt_secret_leaked"]
-    assert finding["decision"] == "leave"
-    assert "rotate JWT_SECRET at once" in finding["reason"]
+    assert (finding["decision"], finding["remedy"]) == ("leave", "rotate_session_key")
+    assert "approve it with incident_approve=jwt_secret_leaked" in finding["reason"]
+    (finding,) = [one for one in held.isolated.record.content["findings"] if one["id"] == "jwt_secret_leaked"]
+    assert finding["reason"].startswith("a hold is set (security incident ")
 
 
 def test_the_container_runs_and_reaches_nobody(held: Story) -> None:

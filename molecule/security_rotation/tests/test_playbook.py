@@ -32,7 +32,6 @@ def secrets_of(sandbox: Sandbox, when: str) -> dict[str, str]:
 
 def test_a_full_rotation_under_load(sandbox: Sandbox, secrets_of_the_stack: StackSecrets, player: Player) -> None:
     """Every secret is another one, nobody but the backend was touched, and no secret stands in anything that the run leaves."""
-    sandbox.__dict__.pop("token", None)
     old_token, before, env_before = sandbox.token, secrets_of(sandbox, "before"), sandbox.env
     containers = sandbox.containers()
     with Arguments() as arguments, EdgeWatch(sandbox) as watch:

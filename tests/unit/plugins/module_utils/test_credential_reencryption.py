@@ -17,6 +17,7 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils.cre
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.credential_reencryption import reencrypt
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.credential_walk import ENCRYPT, Keys, credentials
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.rotation_journal import Journal, JournalFile
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.square_credentials import CredentialKey
 
 OLD, NEW, OTHER = (CredentialKey(name) for name in ("old", "new", "other"))
@@ -180,6 +181,17 @@ def test_both_keys_are_given_or_those_of_the_journal(table: Table, tmp_path: Pat
     change(options(tmp_path), check_mode=False)
     assert table.plain(OLD) == [b"1"]
     assert credential_change.Rotation(options(tmp_path)).journal.done[-1] == "credentials_restored"
+
+
+def test_values_of_the_key_before_are_brought_back(table: Table, tmp_path: Path) -> None:
+    """The journal of the last rotation has it."""
+    with pytest.raises(IncidentError, match="the journal knows no ENCRYPTION_KEY before the one of now; give old_key and new_key"):
+        change(options(tmp_path, from_previous=True), check_mode=False)
+    change(options(tmp_path, old_key="old", new_key="new"), check_mode=False)
+    journal = Journal("incident", "2026-11-30T00:00:00+00:00", ended="finished", previous={"ENCRYPTION_KEY": "new"})
+    JournalFile(tmp_path / ".circuit-sage-rotation", None, tmp_path / ".env").save(journal)
+    assert change(options(tmp_path, from_previous=True), check_mode=False)["under_old_key"] == 1
+    assert table.plain(OLD) == [b"1"]
 
 
 def test_keys_that_cannot_be_are_refused(table: Table, tmp_path: Path) -> None:

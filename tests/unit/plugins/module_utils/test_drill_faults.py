@@ -160,7 +160,7 @@ def test_a_fault_that_asks_the_simulator_of_square_says_so() -> None:
 
 
 def test_a_fault_that_asks_the_sandboxs_backend_for_something_says_so() -> None:
-    words = ("/_drill/", "circuit-sage-sandbox/", "bad_release", "new_database_release", "checked_webhook", 'exec -d "$BACKEND" python3')
+    words = ("/_drill/", "circuit-sage-sandbox/", "bad_release", "new_database_release", "checked_webhook", '"$BACKEND" python3')
     for fault in drill_faults.find([drill_faults.FOLDER]).values():
         asks = any(word in fault[part] for word in words for part in ("inject", "symptom", "revert"))
         assert ("sandbox_backend" in fault.get("needs", [])) is asks, fault["id"]
