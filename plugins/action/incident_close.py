@@ -14,12 +14,16 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils import diagnosis, report, run_settings
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import Record, redacted, utc_now, write_private
+from ansible_collections.circuit_sage.incident_response.plugins.plugin_utils import announcement
 
 # Only the lock of this very incident is given back: after an expiry it may be another run's.
 _GIVE_BACK = """
 exec 9<"$(dirname "$1")" && flock -w 10 9 || exit 3
 if grep -qF "\\"incident\\": \\"$2\\"" "$1" 2>/dev/null; then rm -f "$1"; fi
 """
+
+# For the last line of the account, when everything is over: a channel that is down delays nothing else.
+_TOLD_SECONDS = 1.0
 
 
 def _of(incident: dict[str, t.Any], told: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -71,11 +75,15 @@ class ActionModule(ActionBase):
             under_way = [one for one in found.get("planned", []) if one["once"] not in carried_out.get("remedies", [])]
             record.settle_changes(broke_off=bool(options["failure"] and (under_way or not found)))
             end = self._judge(record, incident, found, options)
+            told = announcement.of_end(record, task_vars or {}, self._templar, end["outcome"], end["text"])
+            if told.account:
+                write_private(record.folder / "report.md", report.render(record.content))
         except IncidentError as error:
             return {**result, "failed": True, "msg": str(error)}
         # The default callback prints the message of a result that says so, as it does for ansible.builtin.debug.
         result["_ansible_verbose_always"] = True
-        result.update(changed=False, outcome=end["outcome"], record=incident["folder"], account=[end["entry"]])
+        account = [end["entry"], *told.account, *told.came_through(_TOLD_SECONDS)]
+        result.update(changed=False, outcome=end["outcome"], record=incident["folder"], account=account)
         result["msg"] = f"{end['outcome']}: {end['text']}. Report: {incident['folder']}/report.md"
         if end["outcome"] == "escalated":
             result["failed"] = True

@@ -24,6 +24,7 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils.err
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.recent import lately, recent_changes
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import Record, redacted
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.report import evidence_lines
+from ansible_collections.circuit_sage.incident_response.plugins.plugin_utils import announcement
 
 Mapping = dict[str, t.Any]
 
@@ -73,6 +74,8 @@ class ActionModule(ActionBase):
         try:
             record = Record.current(task_vars)
             result.update(self._diagnose(record, (task_vars or {})["circuit_sage_incident"], options))
+            told = announcement.of_diagnosis(record, task_vars or {}, self._templar, result)
+            result["account"] += told.account
         except IncidentError as error:
             return {**result, "failed": True, "msg": str(error)}
         return {**result, "changed": False}

@@ -19,6 +19,7 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils.dia
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import Record
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.role_settings import refuse_mistyped, settings_of
+from ansible_collections.circuit_sage.incident_response.plugins.plugin_utils import announcement
 
 # Ansible loads this in its own process, of which the process of each task is a copy: the causes are read and parsed once for a run. What is
 # wrong with them is told by the task.
@@ -72,6 +73,7 @@ class ActionModule(ActionBase):
             refuse_mistyped(task_vars, role, settings_of(role))
         approve = run_settings.check(options["mode"], options["risk_limit"], options["approve"], causes)
         check_causes(causes)
+        channels = announcement.settings(task_vars, self._templar)
         sources = task_vars.get("ansible_inventory_sources") or []
         if len(sources) > 1:
             raise IncidentError(f"{len(sources)} inventories were given ({', '.join(sources)}); a run mends those of one: give one -i")
@@ -91,6 +93,8 @@ class ActionModule(ActionBase):
             raise
         if note:
             result["account"].append(record.event("lock", note))
+        if act and channels:
+            announcement.send_what_waits(base, channels)
         return {
             "id": record.content["id"],
             "folder": str(record.folder),
