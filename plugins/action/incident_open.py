@@ -10,14 +10,13 @@ import getpass
 import os
 import shlex
 import typing as t
-from pathlib import Path
 
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils import cause_catalog, lock, run_settings
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.diagnosis import check_causes
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import Record
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import Record, record_base
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.role_settings import refuse_mistyped, settings_of
 from ansible_collections.circuit_sage.incident_response.plugins.plugin_utils import announcement
 
@@ -80,7 +79,7 @@ class ActionModule(ActionBase):
 
         host = task_vars["inventory_hostname"]
         act = options["mode"] == "remediate" and not self._task.check_mode
-        base = options["record_dir"] or self._default_record_dir(task_vars)
+        base = record_base(options["record_dir"] or "", task_vars["playbook_dir"])
         done_lately = Record.done_lately(base, host)
         record = Record.create(base, options["kind"], options["title"], host, options["severity"])
         result["account"] = [record.event("opened", f"{options['title']} on {host}" + ("" if act else " (diagnosis only)"))]
@@ -105,12 +104,6 @@ class ActionModule(ActionBase):
             "lock": path if act else None,
             "done_lately": done_lately,
         }
-
-    @staticmethod
-    def _default_record_dir(task_vars: dict[str, t.Any]) -> str:
-        """`incidents` in the checkout that the playbook belongs to, else in the current folder."""
-        checkout = Path(task_vars["playbook_dir"]).resolve().parent
-        return str((checkout if (checkout / "galaxy.yml").exists() else Path.cwd()) / "incidents")
 
     def _take_lock(self, path: str, record: Record, options: dict[str, t.Any], act: bool) -> str | None:
         """Take the lock, over a stale one if need be. A run that only looks takes none, and says when another is at work."""

@@ -74,7 +74,9 @@ def check(given: Mapping) -> Mapping:
     _check_addresses(settings)
     _check_email(settings)
     if settings["notify_pagerduty_routing_key"] and not _ROUTING_KEY.fullmatch(settings["notify_pagerduty_routing_key"]):
-        raise IncidentError("notify_pagerduty_routing_key has another form than 32 letters and digits; copy the service's integration key whole")
+        raise IncidentError(
+            "notify_pagerduty_routing_key has another form than 32 letters and digits; copy the service's integration key whole"
+        )
     if bool(settings["notify_statuspage_page_id"]) != bool(settings["notify_statuspage_token"]):
         raise IncidentError("notify_statuspage_page_id and notify_statuspage_token go together; set both or none")
     _within(settings, "notify_timeout_seconds", 1, 60)
@@ -85,7 +87,7 @@ def check(given: Mapping) -> Mapping:
     return settings
 
 
-def secret_values(settings: Mapping) -> list[str]:
+def secret_values(settings: t.Mapping[str, t.Any]) -> list[str]:
     """The values that must never be shown."""
     return [settings[name] for name in SECRETS if settings[name]]
 
@@ -125,7 +127,9 @@ def _check_addresses(settings: Mapping) -> None:
         except ValueError:
             raise IncidentError(f"{name} is no address; give it whole, beginning with https://") from None
         if not host or url.username or (url.scheme != "https" and not (url.scheme == "http" and _is_loopback(host))):
-            raise IncidentError(f"{name} has to be a whole address that begins with https:// and holds no user; http:// is for this machine alone")
+            raise IncidentError(
+                f"{name} has to be a whole address that begins with https:// and holds no user; http:// is for this machine alone"
+            )
         if name == "notify_slack_webhook_url" and not _is_loopback(host):
             whole = _SLACK_PATH.fullmatch(url.path) if host.startswith("hooks.slack") else len(url.path) > 1
             if not whole:
@@ -149,7 +153,11 @@ def _check_email(settings: Mapping) -> None:
         raise IncidentError(f"notify_email_security is {settings['notify_email_security']}; use one of {', '.join(SECURITY)}")
     if bool(settings["notify_email_username"]) != bool(settings["notify_email_password"]):
         raise IncidentError("notify_email_username and notify_email_password go together; set both or none")
-    if settings["notify_email_password"] and settings["notify_email_security"] == "none" and not _is_loopback(settings["notify_email_host"]):
+    if (
+        settings["notify_email_password"]
+        and settings["notify_email_security"] == "none"
+        and not _is_loopback(settings["notify_email_host"])
+    ):
         raise IncidentError("notify_email_security=none would send the password in the clear; use starttls or tls")
 
 
@@ -182,6 +190,8 @@ def _check_escalation(settings: Mapping) -> None:
             if contact.get("email") and not _ADDRESS.fullmatch(str(contact["email"])):
                 raise IncidentError(f"the contact {name} in notify_escalation has an email that is none; write it as name@example.com")
             if contact.get("slack") and not _SLACK_MEMBER.fullmatch(str(contact["slack"])):
-                raise IncidentError(f"the contact {name} in notify_escalation has a slack that is no member id; copy it from the profile: U…")
+                raise IncidentError(
+                    f"the contact {name} in notify_escalation has a slack that is no member id; copy it from the profile: U…"
+                )
             if not any(contact.get(way) and channel in settings["channels"] for way, channel in ways.items()):
                 raise IncidentError(f"the contact {name} in notify_escalation cannot be reached: the channel of its address is not set up")

@@ -4,8 +4,8 @@
 """The messages of an incident, written into its record before anything is sent, and what became of each on each channel.
 
 ``outbox/NN-NAME.json`` says what a message is, ``NN-NAME.txt`` what it says (a person may edit that of a draft), ``CHANNEL.state`` what
-became of all of them on one channel. ``.outbox/INCIDENT`` beside the records names the incidents that are still told of, so that the next run
-finds what waits without looking into each record. The folder holds the lock of each channel, too: one process sends on it at a time.
+became of all of them on one channel. ``.outbox/INCIDENT`` beside the records names the incidents that are still told of, so that the next
+run finds what waits without looking into each record. The folder holds the lock of each channel, too: one process sends on it at a time.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def waiting_folder(base: Path) -> Path:
 
 @contextlib.contextmanager
 def locked(path: Path, wait: bool = True) -> Iterator[bool]:
-    """Hold a lock file; without *wait* it may be held by somebody else, and the answer is False. The kernel ends that of a killed process."""
+    """Hold a lock file; without *wait* the answer is False where somebody else holds it. The kernel ends that of a killed process."""
     descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
         try:

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How a message goes to each channel, one attempt with a limit on every wait.
 
-The modules of community.general for Slack, e-mail, PagerDuty and Statuspage are not used here: none of them honours ``Retry-After``, their calls
-have no limits that can be set (or none at all), as tasks each would take a third of a second of the outage, and a task cannot send later.
+The modules of community.general for Slack, e-mail, PagerDuty and Statuspage are not used here: none of them honours ``Retry-After``, most
+have no limit that can be set, as tasks each would take a third of a second of the outage, and a task cannot send later.
 """
 
 from __future__ import annotations

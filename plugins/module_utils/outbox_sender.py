@@ -31,7 +31,8 @@ Deliver = Callable[[str, Mapping[str, t.Any], Parcel], Result]
 
 def pause_after(attempts: int, asked: float | None) -> float:
     """Seconds until the next attempt: twice as long each time, and never shorter than the channel *asked* for."""
-    return max(min(_FIRST_PAUSE * 2 ** (attempts - 1), _LONGEST_PAUSE), asked or 0.0)
+    doubled = _FIRST_PAUSE * float(2 ** min(attempts - 1, 10))
+    return max(min(doubled, _LONGEST_PAUSE), asked or 0.0)
 
 
 def _in_seconds(seconds: float) -> str:
@@ -39,7 +40,8 @@ def _in_seconds(seconds: float) -> str:
 
 
 def _seconds_until(stamp: str | None) -> float:
-    return max(0.0, (datetime.fromisoformat(stamp) - datetime.now(timezone.utc)).total_seconds()) if stamp else 0.0
+    left = (datetime.fromisoformat(stamp) - datetime.now(timezone.utc)).total_seconds() if stamp else 0.0
+    return max(left, 0.0)
 
 
 class ChannelSender:
@@ -95,9 +97,7 @@ class ChannelSender:
         known = box.state(self._channel).get("remote")
         doubtful = attempts > 1
         host = json.loads((box.path.parent / "incident.json").read_text(encoding="utf-8"))["host"]
-        result = self._attempt(
-            self._channel, self._settings, Parcel(box.incident, host, message, box.text(message.name), known, doubtful)
-        )
+        result = self._attempt(self._channel, self._settings, Parcel(box.incident, host, message, box.text(message.name), known, doubtful))
         if result.remote and result.remote != known:
             box.note(self._channel, "remote", t.cast("t.Any", result.remote))
         state = result.state if result.state in ("sent", "refused") else "waiting"

@@ -71,7 +71,7 @@ def internal(content: Mapping, status: str, summary: str, impact: list[str], due
 def external(
     kind: str, status: str, impact: Mapping, told: t.Sequence[tuple[str, str]], due: str | None, page: str, summary: str = ""
 ) -> Text:
-    """What the public is told: sentences that were written before, of an incident's *kind* and *status*; *told* is what it was told when."""
+    """What the public is told: sentences written before, of an incident's *kind* and *status*; *told* says when it was told what."""
     shown = PUBLIC_STATUS.get(status, status)
     timeline = [f"- {clock(at)} - {PUBLIC_STATUS.get(one, one)}" for one, at in told]
     over = status == "Resolved"

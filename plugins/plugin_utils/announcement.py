@@ -95,9 +95,7 @@ class Announcer:
             return None
         return status_message.shifted(utc_now(), self._settings["notify_update_minutes"][severity])
 
-    def tell_team(
-        self, name: str, status: str, summary: str, impact: Sequence[str], contacts: Sequence[Mapping[str, str]] = ()
-    ) -> None:
+    def tell_team(self, name: str, status: str, summary: str, impact: Sequence[str], contacts: Sequence[Mapping[str, str]] = ()) -> None:
         """A message for the team, as soon as its channels take it."""
         channels = [channel for channel in self._settings["channels"] if channel in INTERNAL]
         if "email" in channels and not self._settings["notify_email_to"] and not any(contact.get("email") for contact in contacts):

@@ -33,7 +33,7 @@ class Web:
         with self.guard:
             return [one for one in self.came if one["path"].startswith(path) and one["answered"] == status]
 
-    def handler(web) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - the handler has a self of its own
+    def handler(web) -> type[BaseHTTPRequestHandler]:
         """The class that answers."""
 
         class Handler(BaseHTTPRequestHandler):
@@ -78,7 +78,7 @@ class Mail:
         self.port = 0
         self.over = threading.Event()
 
-    def handler(mail) -> type[socketserver.StreamRequestHandler]:  # noqa: N805 - the handler has a self of its own
+    def handler(mail) -> type[socketserver.StreamRequestHandler]:
         """The class that answers."""
 
         class Handler(socketserver.StreamRequestHandler):
@@ -104,7 +104,10 @@ class Mail:
                         assert isinstance(message, EmailMessage)
                         mail.came.append((recipients, message))
                         recipients = []
-                    self._say("221 bye" if word == b"QUIT" else "250 ok")
+                    if word.startswith(b"EHLO"):
+                        self._say("250-receiver\r\n250 AUTH PLAIN")
+                    else:
+                        self._say({b"QUIT": "221 bye", b"AUTH": "235 welcome"}.get(word[:4], "250 ok"))
 
         return Handler
 
