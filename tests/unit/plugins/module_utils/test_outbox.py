@@ -72,6 +72,12 @@ def test_a_message_that_cannot_be_read(box: Outbox) -> None:
         box.messages()
 
 
+def test_the_desk_may_come_first(box: Outbox) -> None:
+    box.note_on_desk(acknowledged={"by": "Ada"})
+    assert box.desk() == {"levels": [], "acknowledged": {"by": "Ada"}, "over": False}
+    assert box.messages() == []
+
+
 def test_nothing_was_ever_told(tmp_path: Path) -> None:
     assert Outbox.waiting(tmp_path) == []
 
