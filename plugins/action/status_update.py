@@ -14,7 +14,7 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils imp
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.outbox import Outbox, states, waiting_folder
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import Record, record_base, utc_now, write_private
-from ansible_collections.circuit_sage.incident_response.plugins.plugin_utils import announcement, outbox_process
+from ansible_collections.circuit_sage.incident_response.plugins.plugin_utils import announcement
 
 Mapping = dict[str, t.Any]
 
@@ -52,7 +52,7 @@ class ActionModule(ActionBase):
             base = Path(record_base(options["record_dir"], str((task_vars or {})["playbook_dir"])))
             found = [self._update(folder, chosen, options, result["account"]) for folder in self._folders(base, options)]
             if not self._task.check_mode:
-                outbox_process.start(base, chosen)(chosen["notify_timeout_seconds"] + _GRACE_SECONDS)
+                announcement.start_sending(base, chosen)(chosen["notify_timeout_seconds"] + _GRACE_SECONDS)
             for one in found:
                 self._tell(one, chosen, result["account"])
         except IncidentError as error:

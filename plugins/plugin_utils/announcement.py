@@ -22,8 +22,6 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils.out
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import Record, utc_now
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.role_settings import refuse_mistyped, settings_of
 
-from . import outbox_process
-
 # For whom a channel is. E-mail is for both, each with recipients of its own.
 INTERNAL = ("slack", "email", "pagerduty", "webhook")
 EXTERNAL = ("statuspage", "email")
@@ -140,13 +138,21 @@ class Announcer:
 
     def send(self) -> t.Callable[[float], bool]:
         """Start sending, beside the run."""
-        return outbox_process.start(self._record.folder.parent, self._settings)
+        return start_sending(self._record.folder.parent, self._settings)
 
 
-def send_what_waits(base: str, chosen: Mapping[str, t.Any] | None) -> None:
+def start_sending(base: Path, chosen: Mapping[str, t.Any]) -> t.Callable[[float], bool]:
+    """Send what waits, beside the run. The answer waits for so many seconds at most, and says whether all had its first chance."""
+    # Imported only where something is sent: mail and TLS take their time to load.
+    from . import outbox_process
+
+    return outbox_process.start(base, chosen)
+
+
+def send_what_waits(base: str, chosen: Mapping[str, t.Any]) -> None:
     """What an earlier run could not send is sent beside this one."""
-    if chosen and Outbox.waiting(Path(base)):
-        outbox_process.start(Path(base), chosen)(0)
+    if Outbox.waiting(Path(base)):
+        start_sending(Path(base), chosen)(0)
 
 
 def of_diagnosis(record: Record, task_vars: Mapping[str, t.Any], templar: t.Any, found: Mapping[str, t.Any]) -> Told:
