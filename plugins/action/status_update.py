@@ -100,14 +100,17 @@ class ActionModule(ActionBase):
         self._note(record, "acknowledged", f"{name} has taken over", account)
 
     def _by_hand(self, record: Record, announcer: announcement.Announcer, options: Mapping, account: list[Mapping]) -> None:
-        last = update_due.last_update(announcer.box.messages())
-        status = options["status"] or (last.status if last else status_message.STATUSES[0])
-        name = f"update-{sum(1 for one in announcer.box.messages() if one.name.startswith('update-')) + 1}"
+        messages = announcer.box.messages()
+        last = update_due.last_update(messages)
+        # Of one that was escalated a person now says how it stands.
+        known = last.status if last and last.status in status_message.STATUSES else "Investigating"
+        status = options["status"] or known
+        earlier = [one for one in messages if one.name.startswith("update-") and one.audience == "internal"]
+        name = f"update-{len(earlier) + 1}"
         told = options["text"] or options["public_text"] or f"The status is {status}."
         announcer.tell_team(name, status, told, record.content.get("impact") or [])
         announcer.tell_public(name, status, options["public_text"])
-        if status == "Resolved":
-            announcer.box.note_on_desk(over=True)
+        announcer.box.note_on_desk(over=status == "Resolved")
         self._note(record, "update", f"{status}: {told}", account)
 
     def _what_is_due(self, record: Record, announcer: announcement.Announcer, chosen: Mapping, account: list[Mapping]) -> None:

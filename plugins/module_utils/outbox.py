@@ -177,8 +177,8 @@ class Outbox:
 
 
 def told_at(outbox: Outbox, audience: str) -> list[tuple[str, str]]:
-    """When who hears of the incident was told which status."""
-    return [(message.at, message.status) for message in outbox.messages() if message.audience == audience]
+    """When an audience was told which status. What was discarded was not told."""
+    return [(message.at, message.status) for message in outbox.messages() if message.audience == audience and message.channels]
 
 
 def entry(state: str, attempts: int, detail: str = "", next_at: str | None = None) -> dict[str, t.Any]:

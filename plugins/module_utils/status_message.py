@@ -73,7 +73,7 @@ def external(
 ) -> Text:
     """What the public is told: sentences written before, of an incident's *kind* and *status*; *told* says when it was told what."""
     shown = PUBLIC_STATUS.get(status, status)
-    timeline = [f"- {clock(at)} - {PUBLIC_STATUS.get(one, one)}" for one, at in told]
+    timeline = [f"- {clock(at)} - {PUBLIC_STATUS.get(one, one)}" for at, one in told]
     over = status == "Resolved"
     affected = "Everything works again." if over else impact.get(kind) or "Some features of Circuit Sage may not work."
     return Text(

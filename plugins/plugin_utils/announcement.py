@@ -74,8 +74,8 @@ def summary(found: Sequence[Mapping[str, t.Any]]) -> str:
         held = next((one["detail"] or "on its way" for one in of_channel if one["state"] != "sent"), None)
         if of_channel:
             parts.append(f"{channel} {sent} of {len(of_channel)}" + (f" ({held})" if held else ""))
-    drafts = sum(1 for one in {one["message"].name: one for one in found if one["message"].draft}.values())
-    return "; ".join([*parts, *([f"{drafts} drafts for the public"] if drafts else [])]) or "nothing"
+    drafts = len({one["message"].name for one in found if one["message"].draft})
+    return "; ".join([*parts, *([f"{drafts} {'draft' if drafts == 1 else 'drafts'} for the public"] if drafts else [])]) or "nothing"
 
 
 class Announcer:

@@ -41,6 +41,7 @@ def test_the_public_hears_nothing_of_the_inside(status: str) -> None:
     text = status_message.external("db_failure", status, {"db_failure": "Signing in may fail."}, [(NOON, status)], NOON, "")
     assert "production1" not in text.subject + text.body
     assert ("Signing in may fail." in text.body) == (status != "Resolved")
+    assert "- 2026-11-30 12:00 UTC - " in text.body
     assert f"Status: {status_message.PUBLIC_STATUS.get(status, status)}\n" in text.body
 
 
