@@ -14,7 +14,6 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils import diagnosis, report, run_settings
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import Record, redacted, utc_now, write_private
-from ansible_collections.circuit_sage.incident_response.plugins.plugin_utils import announcement
 
 # Only the lock of this very incident is given back: after an expiry it may be another run's.
 _GIVE_BACK = """
@@ -75,19 +74,27 @@ class ActionModule(ActionBase):
             under_way = [one for one in found.get("planned", []) if one["once"] not in carried_out.get("remedies", [])]
             record.settle_changes(broke_off=bool(options["failure"] and (under_way or not found)))
             end = self._judge(record, incident, found, options)
-            told = announcement.of_end(record, task_vars or {}, self._templar, end["outcome"], end["text"])
-            if told.account:
-                write_private(record.folder / "report.md", report.render(record.content))
+            told = self._announce(record, task_vars or {}, end)
         except IncidentError as error:
             return {**result, "failed": True, "msg": str(error)}
         # The default callback prints the message of a result that says so, as it does for ansible.builtin.debug.
         result["_ansible_verbose_always"] = True
-        account = [end["entry"], *told.account, *told.came_through(_TOLD_SECONDS)]
-        result.update(changed=False, outcome=end["outcome"], record=incident["folder"], account=account)
+        result.update(changed=False, outcome=end["outcome"], record=incident["folder"], account=[end["entry"], *told])
         result["msg"] = f"{end['outcome']}: {end['text']}. Report: {incident['folder']}/report.md"
         if end["outcome"] == "escalated":
             result["failed"] = True
         return result
+
+    def _announce(self, record: Record, task_vars: dict[str, t.Any], end: dict[str, t.Any]) -> list[dict[str, t.Any]]:
+        """Tell who wants to be told: what the account says of that."""
+        if not run_settings.may_tell(task_vars):
+            return []
+        from ansible_collections.circuit_sage.incident_response.plugins.plugin_utils import announcement
+
+        told = announcement.of_end(record, task_vars, self._templar, end["outcome"], end["text"])
+        if told.account:
+            write_private(record.folder / "report.md", report.render(record.content))
+        return [*told.account, *told.came_through(_TOLD_SECONDS)]
 
     @staticmethod
     def _judge(record: Record, incident: dict[str, t.Any], found: dict[str, t.Any], options: dict[str, t.Any]) -> dict[str, t.Any]:

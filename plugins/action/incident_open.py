@@ -18,7 +18,6 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils.dia
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import Record, record_base
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.role_settings import refuse_mistyped, settings_of
-from ansible_collections.circuit_sage.incident_response.plugins.plugin_utils import announcement
 
 # Ansible loads this in its own process, of which the process of each task is a copy: the causes are read and parsed once for a run. What is
 # wrong with them is told by the task.
@@ -72,7 +71,7 @@ class ActionModule(ActionBase):
             refuse_mistyped(task_vars, role, settings_of(role))
         approve = run_settings.check(options["mode"], options["risk_limit"], options["approve"], causes)
         check_causes(causes)
-        channels = announcement.settings(task_vars, self._templar)
+        channels = self._channels(task_vars)
         sources = task_vars.get("ansible_inventory_sources") or []
         if len(sources) > 1:
             raise IncidentError(f"{len(sources)} inventories were given ({', '.join(sources)}); a run mends those of one: give one -i")
@@ -93,7 +92,7 @@ class ActionModule(ActionBase):
         if note:
             result["account"].append(record.event("lock", note))
         if act and channels:
-            announcement.send_what_waits(base, channels)
+            self._send_what_waits(record, base, channels, result)
         return {
             "id": record.content["id"],
             "folder": str(record.folder),
@@ -104,6 +103,23 @@ class ActionModule(ActionBase):
             "lock": path if act else None,
             "done_lately": done_lately,
         }
+
+    def _channels(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any] | None:
+        """The settings of what is told, checked."""
+        if not run_settings.may_tell(task_vars):
+            return None
+        from ansible_collections.circuit_sage.incident_response.plugins.plugin_utils import announcement
+
+        return announcement.settings(task_vars, self._templar)
+
+    @staticmethod
+    def _send_what_waits(record: Record, base: str, channels: dict[str, t.Any], result: dict[str, t.Any]) -> None:
+        """What an earlier run could not send is sent beside this one."""
+        from ansible_collections.circuit_sage.incident_response.plugins.plugin_utils import announcement
+
+        trouble = announcement.send_what_waits(base, channels)
+        if trouble:
+            result["account"].append(record.event("told", trouble))
 
     def _take_lock(self, path: str, record: Record, options: dict[str, t.Any], act: bool) -> str | None:
         """Take the lock, over a stale one if need be. A run that only looks takes none, and says when another is at work."""

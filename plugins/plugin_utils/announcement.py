@@ -149,10 +149,14 @@ def start_sending(base: Path, chosen: Mapping[str, t.Any]) -> t.Callable[[float]
     return outbox_process.start(base, chosen)
 
 
-def send_what_waits(base: str, chosen: Mapping[str, t.Any]) -> None:
-    """What an earlier run could not send is sent beside this one."""
-    if Outbox.waiting(Path(base)):
-        start_sending(Path(base), chosen)(0)
+def send_what_waits(base: str, chosen: Mapping[str, t.Any]) -> str | None:
+    """What an earlier run could not send is sent beside this one: why it is not, where that cannot be done."""
+    try:
+        if Outbox.waiting(Path(base)):
+            start_sending(Path(base), chosen)(0)
+    except OSError as error:
+        return f"what waits is not sent: {error}"
+    return None
 
 
 def of_diagnosis(record: Record, task_vars: Mapping[str, t.Any], templar: t.Any, found: Mapping[str, t.Any]) -> Told:

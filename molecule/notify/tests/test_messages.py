@@ -158,7 +158,8 @@ def test_bad_settings_are_refused_before_anything_is_touched(
     assert "notify_slack_webhook_url is only a part" in run.said()
     assert not player.records.exists()
     assert sandbox.snapshot().changes_since(before) == {}
-    assert web.came == mail.came == []
+    assert web.came == []
+    assert mail.came == []
 
 
 def test_nobody_acknowledges(sandbox: Sandbox, tmp_path: Path, web: Web, mail: Mail, player: Player) -> None:

@@ -151,11 +151,17 @@ def test_no_settings() -> None:
     assert announcement.settings({"notify_email_to": []}, Templar()) is None
 
 
-def test_what_waits_is_sent_beside_the_next_run(tmp_path: Path, started: list[Path]) -> None:
+def test_what_waits_is_sent_beside_the_next_run(tmp_path: Path, started: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     record = opened(tmp_path)
     base = str(record.folder.parent)
     announcement.send_what_waits(base, CHANNELS)
     assert started == []
     announcement.of_diagnosis(record, variables(), Templar(), look(CAUSE))
-    announcement.send_what_waits(base, CHANNELS)
+    assert announcement.send_what_waits(base, CHANNELS) is None
     assert len(started) == 2
+
+    def no_process(*_words: object) -> t.Any:
+        raise OSError("no process left")
+
+    monkeypatch.setattr(announcement, "start_sending", no_process)
+    assert announcement.send_what_waits(base, CHANNELS) == "what waits is not sent: no process left"
