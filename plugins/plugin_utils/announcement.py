@@ -115,7 +115,9 @@ class Announcer:
         text = status_message.external(
             kind, status, settings_["notify_public_impact"], told, self.due(status, severity), settings_["notify_status_page"], summary
         )
-        draft = not settings_["notify_auto"] or kind in status_message.NEVER_PUBLIC_BY_ITSELF
+        # Whichever playbook found it.
+        break_in = any(one.get("role") == "security_incident" for one in content["findings"])
+        draft = not settings_["notify_auto"] or break_in or kind in status_message.NEVER_PUBLIC_BY_ITSELF
         self._add(Message(f"{name}-public", status, severity, "external", channels, at, draft), text)
 
     def _add(self, message: Message, text: status_message.Text) -> None:
@@ -169,7 +171,8 @@ def of_diagnosis(record: Record, task_vars: Mapping[str, t.Any], templar: t.Any,
         if not found["tried"]:
             if symptoms or findings:
                 first = "; ".join(symptoms) or findings[0]["title"]
-                announcer.tell_team("investigating", "Investigating", first, symptoms, announcer.first_level())
+                impact = [*symptoms, *record.content.get("affected", [])]
+                announcer.tell_team("investigating", "Investigating", first, impact, announcer.first_level())
                 announcer.tell_public("investigating", "Investigating")
             if findings:
                 announcer.tell_team("identified", "Identified", _causes(findings), symptoms)

@@ -111,6 +111,15 @@ def test_of_a_security_incident_only_a_person_speaks(tmp_path: Path) -> None:
     assert "Investigating for email, webhook, a draft for the public" in told.account[0]["text"]
 
 
+def test_a_break_in_that_another_playbook_finds(tmp_path: Path) -> None:
+    record = opened(tmp_path, "triage")
+    record.content["findings"] = [{**CAUSE, "role": "security_incident"}]
+    record.content["affected"] = ["40 of 40 companies"]
+    announcement.of_diagnosis(record, variables(), Templar(), look(CAUSE))
+    assert {one.draft for one in Outbox(record.folder).messages() if one.audience == "external"} == {True}
+    assert "40 of 40 companies" in Outbox(record.folder).text("investigating").body
+
+
 def test_a_person_is_needed(tmp_path: Path) -> None:
     record = opened(tmp_path)
     record.content["impact"] = []
