@@ -21,6 +21,9 @@ exec 9<"$(dirname "$1")" && flock -w 10 9 || exit 3
 if grep -qF "\\"incident\\": \\"$2\\"" "$1" 2>/dev/null; then rm -f "$1"; fi
 """
 
+# For the last line of the account, when everything is over: a channel that is down delays nothing else.
+_TOLD_SECONDS = 1.0
+
 
 def _of(incident: dict[str, t.Any], told: dict[str, t.Any]) -> dict[str, t.Any]:
     """What was told, if it is of this incident."""
@@ -71,15 +74,27 @@ class ActionModule(ActionBase):
             under_way = [one for one in found.get("planned", []) if one["once"] not in carried_out.get("remedies", [])]
             record.settle_changes(broke_off=bool(options["failure"] and (under_way or not found)))
             end = self._judge(record, incident, found, options)
+            told = self._announce(record, task_vars or {}, end)
         except IncidentError as error:
             return {**result, "failed": True, "msg": str(error)}
         # The default callback prints the message of a result that says so, as it does for ansible.builtin.debug.
         result["_ansible_verbose_always"] = True
-        result.update(changed=False, outcome=end["outcome"], record=incident["folder"], account=[end["entry"]])
+        result.update(changed=False, outcome=end["outcome"], record=incident["folder"], account=[end["entry"], *told])
         result["msg"] = f"{end['outcome']}: {end['text']}. Report: {incident['folder']}/report.md"
         if end["outcome"] == "escalated":
             result["failed"] = True
         return result
+
+    def _announce(self, record: Record, task_vars: dict[str, t.Any], end: dict[str, t.Any]) -> list[dict[str, t.Any]]:
+        """Tell who wants to be told: what the account says of that."""
+        if not run_settings.may_tell(task_vars):
+            return []
+        from ansible_collections.circuit_sage.incident_response.plugins.plugin_utils import announcement
+
+        told = announcement.of_end(record, task_vars, self._templar, end["outcome"], end["text"])
+        if told.account:
+            write_private(record.folder / "report.md", report.render(record.content))
+        return [*told.account, *told.came_through(_TOLD_SECONDS)]
 
     @staticmethod
     def _judge(record: Record, incident: dict[str, t.Any], found: dict[str, t.Any], options: dict[str, t.Any]) -> dict[str, t.Any]:

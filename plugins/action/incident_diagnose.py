@@ -16,6 +16,7 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils imp
     cause_catalog,
     diagnosis,
     payment_tables,
+    run_settings,
     security_tables,
     square_report,
     triage,
@@ -73,9 +74,18 @@ class ActionModule(ActionBase):
         try:
             record = Record.current(task_vars)
             result.update(self._diagnose(record, (task_vars or {})["circuit_sage_incident"], options))
+            result["account"] += self._announce(record, task_vars or {}, result)
         except IncidentError as error:
             return {**result, "failed": True, "msg": str(error)}
         return {**result, "changed": False}
+
+    def _announce(self, record: Record, task_vars: Mapping, found: Mapping) -> list[Mapping]:
+        """Tell who wants to be told: what the account says of that."""
+        if not run_settings.may_tell(task_vars):
+            return []
+        from ansible_collections.circuit_sage.incident_response.plugins.plugin_utils import announcement
+
+        return announcement.of_diagnosis(record, task_vars, self._templar, found).account
 
     def _diagnose(self, record: Record, incident: Mapping, options: Mapping) -> Mapping:
         observed, earlier = options["observations"], options["earlier"]

@@ -10,14 +10,13 @@ import getpass
 import os
 import shlex
 import typing as t
-from pathlib import Path
 
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils import cause_catalog, lock, run_settings
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.diagnosis import check_causes
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import Record
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import Record, record_base
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.role_settings import refuse_mistyped, settings_of
 
 # Ansible loads this in its own process, of which the process of each task is a copy: the causes are read and parsed once for a run. What is
@@ -72,13 +71,14 @@ class ActionModule(ActionBase):
             refuse_mistyped(task_vars, role, settings_of(role))
         approve = run_settings.check(options["mode"], options["risk_limit"], options["approve"], causes)
         check_causes(causes)
+        channels = self._channels(task_vars)
         sources = task_vars.get("ansible_inventory_sources") or []
         if len(sources) > 1:
             raise IncidentError(f"{len(sources)} inventories were given ({', '.join(sources)}); a run mends those of one: give one -i")
 
         host = task_vars["inventory_hostname"]
         act = options["mode"] == "remediate" and not self._task.check_mode
-        base = options["record_dir"] or self._default_record_dir(task_vars)
+        base = record_base(options["record_dir"] or "", task_vars["playbook_dir"])
         done_lately = Record.done_lately(base, host)
         record = Record.create(base, options["kind"], options["title"], host, options["severity"])
         result["account"] = [record.event("opened", f"{options['title']} on {host}" + ("" if act else " (diagnosis only)"))]
@@ -91,6 +91,8 @@ class ActionModule(ActionBase):
             raise
         if note:
             result["account"].append(record.event("lock", note))
+        if act and channels:
+            self._send_what_waits(record, base, channels, result)
         return {
             "id": record.content["id"],
             "folder": str(record.folder),
@@ -102,11 +104,22 @@ class ActionModule(ActionBase):
             "done_lately": done_lately,
         }
 
+    def _channels(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any] | None:
+        """The settings of what is told, checked."""
+        if not run_settings.may_tell(task_vars):
+            return None
+        from ansible_collections.circuit_sage.incident_response.plugins.plugin_utils import announcement
+
+        return announcement.settings(task_vars, self._templar)
+
     @staticmethod
-    def _default_record_dir(task_vars: dict[str, t.Any]) -> str:
-        """`incidents` in the checkout that the playbook belongs to, else in the current folder."""
-        checkout = Path(task_vars["playbook_dir"]).resolve().parent
-        return str((checkout if (checkout / "galaxy.yml").exists() else Path.cwd()) / "incidents")
+    def _send_what_waits(record: Record, base: str, channels: dict[str, t.Any], result: dict[str, t.Any]) -> None:
+        """What an earlier run could not send is sent beside this one."""
+        from ansible_collections.circuit_sage.incident_response.plugins.plugin_utils import announcement
+
+        trouble = announcement.send_what_waits(base, channels)
+        if trouble:
+            result["account"].append(record.event("told", trouble))
 
     def _take_lock(self, path: str, record: Record, options: dict[str, t.Any], act: bool) -> str | None:
         """Take the lock, over a stale one if need be. A run that only looks takes none, and says when another is at work."""

@@ -60,6 +60,12 @@ def write_private(path: Path, text: str) -> None:
         raise
 
 
+def record_base(record_dir: str, playbook_dir: str) -> str:
+    """Where the records are: told so, `incidents` in the checkout that the playbook belongs to, else in the current folder."""
+    checkout = Path(playbook_dir).resolve().parent
+    return record_dir or str((checkout if (checkout / "galaxy.yml").exists() else Path.cwd()) / "incidents")
+
+
 class Record:
     """One incident's folder."""
 

@@ -55,6 +55,11 @@ def refuse_unknown(names: Iterable[str]) -> None:
             raise IncidentError(f"{name} is not a setting of a run; {advice}")
 
 
+def may_tell(names: Iterable[str]) -> bool:
+    """Whether a variable of the role notify is given. Without one its plugins are not loaded, which Ansible would compile in every run."""
+    return any(name.startswith("notify_") for name in names)
+
+
 def as_list(value: t.Any) -> list[str]:
     """The names of a list, or of a text with commas as `-e` gives it."""
     if value is None:
