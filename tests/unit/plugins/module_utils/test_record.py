@@ -26,6 +26,16 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
+def test_where_the_records_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "checkout" / "playbooks").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    playbooks = str(tmp_path / "checkout" / "playbooks")
+    assert module.record_base("", playbooks) == str(tmp_path / "incidents")
+    (tmp_path / "checkout" / "galaxy.yml").touch()
+    assert module.record_base("", playbooks) == str(tmp_path / "checkout" / "incidents")
+    assert module.record_base("/somewhere", playbooks) == "/somewhere"
+
+
 def test_folders_and_files_are_private(record: Record) -> None:
     record.keep_evidence({"postgres.log": "text"})
     assert [mode(folder) for folder in (record.folder.parent, record.folder, record.folder / "evidence")] == [0o700] * 3

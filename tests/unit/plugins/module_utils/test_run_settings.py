@@ -60,3 +60,8 @@ def test_a_value_that_is_no_choice_is_refused(mode: str, limit: str, approve: st
 )
 def test_advice_names_the_variable_of_the_inventory(advice: str, told: str) -> None:
     assert run_settings.in_variables(advice) == told
+
+
+def test_whether_somebody_may_have_to_be_told() -> None:
+    assert run_settings.may_tell(["other", "notify_auto"])
+    assert not run_settings.may_tell(["incident_mode"])
