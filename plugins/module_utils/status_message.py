@@ -89,11 +89,11 @@ def as_file(text: Text) -> str:
 
 def from_file(content: str) -> Text:
     """The message of such a file; without a subject the first line is one."""
-    head, _, body = content.partition("\n")
+    head, _end, body = content.partition("\n")
     return Text(head.removeprefix("Subject:").strip(), body.strip("\n") + "\n")
 
 
 def summary_section(body: str) -> str:
     """What stands under `Summary:`, for where the rest of the template has its own fields."""
-    _, found, rest = body.partition("Summary:\n")
+    _before, found, rest = body.partition("Summary:\n")
     return rest.partition("\n\n")[0] if found else body.strip()
