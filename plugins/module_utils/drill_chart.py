@@ -13,7 +13,8 @@ import typing as t
 from collections.abc import Sequence
 from html import escape
 
-from .drill_words import line, plural, seconds
+from .chart_layout import LABEL_GAP, LANE, place, step, text_width
+from .page_words import line, plural, seconds
 
 Mapping = dict[str, t.Any]
 
@@ -31,10 +32,7 @@ MARKS = {
     "reverted": "reverted",
 }
 
-# Pixels. The label's letters are 12 px high; in a wide font, DejaVu Sans, they are 6.2 px wide on average.
-_LETTER = 6.6
-_LANE = 17.0
-_LABEL_GAP = 5.0
+# Pixels.
 _STRIP = 26.0
 _HEIGHTS = {"up": 0.5, "down": 1.0, "unseen": 0.15}
 _AXIS = 24.0
@@ -51,15 +49,6 @@ class Span(t.NamedTuple):
     start: float
     end: float
     up: bool
-
-
-class Label(t.NamedTuple):
-    """A mark's words, where they begin, and the lane above the strip, 0 being the lowest."""
-
-    x: float
-    text: str
-    kind: str
-    lane: int
 
 
 def spans(probes: Sequence[Sequence[t.Any]]) -> list[Span]:
@@ -88,13 +77,6 @@ def _strip(joined: Sequence[Span], begin: float, end: float) -> list[tuple[str, 
     return pieces
 
 
-def step(length: float, room: float) -> float:
-    """The distance of the axis's ticks in seconds: round, and with at least 60 pixels for each."""
-    least = length / max(1.0, room / 60)
-    power: float = 10.0 ** math.floor(math.log10(least))
-    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least * (1 - 1e-9))
-
-
 def kind_of(entry: Mapping) -> str | None:
     """The mark that an event of the timeline gets."""
     return MARKS.get(str(entry["event"]).replace("_", " "))
@@ -110,24 +92,6 @@ def marks(timeline: Sequence[Mapping]) -> list[tuple[float, str, str]]:
             first.setdefault(kind, float(entry["at"]))
             number[kind] = number.get(kind, 0) + 1
     return [(at, kind, f"{kind if number[kind] == 1 else plural(number[kind], kind)} {seconds(at)}") for kind, at in first.items()]
-
-
-def text_width(text: str) -> float:
-    """The pixels that a label takes at most."""
-    return len(text) * _LETTER + _LABEL_GAP
-
-
-def place(labels: Sequence[tuple[float, str, str]]) -> list[Label]:
-    """Give each label, (x, kind, words), a lane, so that none lies over another or over another's line.
-
-    The words stand to the right of their line. From the right, each label goes above those that it would touch: the lines to the right
-    of it are then too short to reach it.
-    """
-    placed: list[Label] = []
-    for x, kind, text in sorted(labels, key=lambda label: label[0], reverse=True):
-        touched = [label.lane for label in placed if label.x < x + text_width(text)]
-        placed.append(Label(x, text, kind, max(touched, default=-1) + 1))
-    return placed[::-1]
 
 
 def told(result: Mapping) -> str:
@@ -176,7 +140,7 @@ def chart(result: Mapping, width: int) -> str:
         return _MARGIN + (at - begin) * pixels
 
     labels = place([(scale(at), kind, text) for at, kind, text in events])
-    top = _LANE * (max((label.lane for label in labels), default=-1) + 1) + 2
+    top = LANE * (max((label.lane for label in labels), default=-1) + 1) + 2
     bottom = top + _STRIP
     height = bottom + _AXIS
     drawn = [
@@ -193,7 +157,7 @@ def chart(result: Mapping, width: int) -> str:
         x = scale(at)
         drawn.append(f'<line class="again" x1="{x:.1f}" x2="{x:.1f}" y1="{top:.1f}" y2="{bottom:.1f}"/>')
     for label in labels:
-        y = top - _LANE * label.lane
+        y = top - LANE * label.lane
         drawn.append(f'<line class="mark {label.kind}" x1="{label.x:.1f}" x2="{label.x:.1f}" y1="{y - 13:.1f}" y2="{bottom:.1f}"/>')
-        drawn.append(f'<text class="mark {label.kind}" x="{label.x + _LABEL_GAP:.1f}" y="{y - 4:.1f}">{escape(label.text)}</text>')
+        drawn.append(f'<text class="mark {label.kind}" x="{label.x + LABEL_GAP:.1f}" y="{y - 4:.1f}">{escape(label.text)}</text>')
     return "\n".join([*drawn, "</svg>"])

@@ -5,34 +5,17 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 from collections.abc import Sequence
-from html import escape
 
 from .drill_chart import chart
 from .drill_score import confused, confusion, counts, figures, first_named, matrix, named_first, passed, score
-from .drill_style import style
-from .drill_words import NOT_MEASURED, clean, clock, count, diagnosis, duration, line, outcome, plural, requests, seconds
+from .drill_style import OWN
+from .drill_words import count, diagnosis, duration, outcome, requests
+from .page_html import WIDTHS, badge, escaped, identifier, page
+from .page_words import NOT_MEASURED, clock, line, plural, seconds
 
 Mapping = dict[str, t.Any]
-
-# Pixels of the pictures, one of which is shown: on a page of full width, on a tablet, and on a phone that is held upright.
-WIDTHS = {"wide": 960, "middle": 640, "narrow": 308}
-
-
-def _text(value: t.Any) -> str:
-    """The value as text of the page or of an attribute in double quotes; a number stays on the line of its unit."""
-    return re.sub(r"(?<=\d) (?=(s|%)(?!\w))", "&nbsp;", escape(clean(value)))
-
-
-def _id(value: t.Any) -> str:
-    """An id, which may break after its underscores rather than anywhere."""
-    return _text(value).replace("_", "_<wbr>")
-
-
-def _badge(kind: str) -> str:
-    return f'<span class="badge {_text(kind)}">{_text(kind)}</span>'
 
 
 def _anchor(number: int) -> str:
@@ -45,7 +28,7 @@ def _banner(run: Mapping) -> str:
     word = "passed" if passed(run) else "failed"
     words = [f"{number['passed']} of {plural(len(run['results']), 'fault')} passed"]
     words += [f"{number[status]} {status}" for status in ("failed", "skipped") if number[status]]
-    facts = [_text(run["host"]), _text(clock(run["started_at"])), f"took {duration(run)}", f"version {_text(run['version'])}"]
+    facts = [escaped(run["host"]), escaped(clock(run["started_at"])), f"took {duration(run)}", f"version {escaped(run['version'])}"]
     return (
         f'<header><div class="banner {word}"><h1>Drill {word}</h1><p>{", ".join(words)}</p>'
         f'<p class="soft">{" · ".join(facts)}</p></div>{_figures(run)}</header>'
@@ -63,19 +46,19 @@ def _figures(run: Mapping) -> str:
         (worst, seconds(seen["worst_to_recover"])),
         (f"of {seen['sent']} requests failed", str(seen["failed"])),
     )
-    return f'<dl class="figures">{"".join(f"<div><dt>{_text(name)}</dt><dd>{_text(value)}</dd></div>" for name, value in shown)}</dl>'
+    return f'<dl class="figures">{"".join(f"<div><dt>{escaped(name)}</dt><dd>{escaped(value)}</dd></div>" for name, value in shown)}</dl>'
 
 
 def _bars(run: Mapping, anchors: dict[str, str]) -> str:
     rows = []
     for row in score(run):
-        links = ", ".join(f'<a class="id" href="#{anchors[identity]}">{_id(identity)}</a>' for identity in row["faults"])
+        links = ", ".join(f'<a class="id" href="#{anchors[identity]}">{identifier(identity)}</a>' for identity in row["faults"])
         rows.append(
-            f'<tr><th scope="row">{_text(row["name"])}<small class="phone">{_text(row["bar"])}</small></th>'
-            f'<td class="detail">{_text(row["bar"])}</td><td>{_text(row["seen"])}'
-            f"{f'<small>{links}</small>' if links else ''}</td><td>{_badge('met' if row['met'] else 'missed')}</td></tr>"
+            f'<tr><th scope="row">{escaped(row["name"])}<small class="phone">{escaped(row["bar"])}</small></th>'
+            f'<td class="detail">{escaped(row["bar"])}</td><td>{escaped(row["seen"])}'
+            f"{f'<small>{links}</small>' if links else ''}</td><td>{badge('met' if row['met'] else 'missed')}</td></tr>"
         )
-    changes = "".join(f"<li>{_text(change)}</li>" for change in run["healthy_changes"])
+    changes = "".join(f"<li>{escaped(change)}</li>" for change in run["healthy_changes"])
     told = f'<p>Changed on the healthy stack:</p><ul class="reasons">{changes}</ul>' if changes else ""
     return (
         '<h2 id="bars">Bars</h2><div class="scroll"><table><thead><tr><th scope="col">Bar</th><th scope="col" class="detail">Wanted</th>'
@@ -108,10 +91,10 @@ def _faults(run: Mapping) -> str:
     kinds = [column[1] for column in _FAULT_HEAD[2:]]
     rows = []
     for number, result in enumerate(run["results"]):
-        cells = "".join(f'<td class="{kind}">{_text(cell)}</td>' for kind, cell in zip(kinds, _cells(result), strict=True))
+        cells = "".join(f'<td class="{kind}">{escaped(cell)}</td>' for kind, cell in zip(kinds, _cells(result), strict=True))
         rows.append(
-            f'<tr><th scope="row"><a class="id" href="#{_anchor(number)}">{_id(result["id"])}</a>'
-            f"<small>{_text(result['title'])}</small></th><td>{_badge(result['status'])}</td>{cells}</tr>"
+            f'<tr><th scope="row"><a class="id" href="#{_anchor(number)}">{identifier(result["id"])}</a>'
+            f"<small>{escaped(result['title'])}</small></th><td>{badge(result['status'])}</td>{cells}</tr>"
         )
     return (
         '<h2 id="faults">Faults</h2><p class="soft">Bit: seconds since the fault was brought about. '
@@ -137,11 +120,11 @@ def _matrix(run: Mapping) -> str:
     total = sum(pairs.values())
     stood = f"{plural(wrong, 'cause')} of {total} stood behind another or {'was' if wrong == 1 else 'were'} not named"
     words = stood if wrong else f"All {total} on the diagonal"
-    head = "".join(f'<th scope="col"><span class="id">{_text(column)}</span></th>' for column in columns)
+    head = "".join(f'<th scope="col"><span class="id">{escaped(column)}</span></th>' for column in columns)
     body = []
     for row in rows:
         cells = "".join(_matrix_cell(pairs, row, column) for column in columns)
-        body.append(f'<tr><th scope="row"><span class="id">{_text(row)}</span></th>{cells}</tr>')
+        body.append(f'<tr><th scope="row"><span class="id">{escaped(row)}</span></th>{cells}</tr>')
     return (
         f'<h2 id="causes">Expected causes and those named first</h2>'
         f'<p class="soft">{words}. Rows: what was wrong. Columns: what the run named first.</p>'
@@ -174,25 +157,25 @@ def _facts(result: Mapping) -> str:
         ("drift left", _listed(result["drift_after"])),
     ]
     shown = [(name, text) for name, text in facts if text and text != NOT_MEASURED]
-    return f'<dl class="facts">{"".join(f"<div><dt>{name}</dt><dd>{_text(text)}</dd></div>" for name, text in shown)}</dl>'
+    return f'<dl class="facts">{"".join(f"<div><dt>{name}</dt><dd>{escaped(text)}</dd></div>" for name, text in shown)}</dl>'
 
 
 def _event(entry: Mapping) -> str:
     return (
-        f'<li><span class="at">{_text(seconds(entry["at"]))}</span><span>{_text(entry["event"])}</span>'
-        f'<span class="text soft">{_text(entry["text"])}</span></li>'
+        f'<li><span class="at">{escaped(seconds(entry["at"]))}</span><span>{escaped(entry["event"])}</span>'
+        f'<span class="text soft">{escaped(entry["text"])}</span></li>'
     )
 
 
 def _fault(number: int, result: Mapping) -> str:
     parts = [
-        f'<section class="fault" id="{_anchor(number)}">',
-        f'<div class="head"><h3 class="id">{_id(result["id"])}</h3>{_badge(result["status"])}</div>',
-        f'<p class="title">{_text(result["title"])}</p>',
+        f'<section class="card" id="{_anchor(number)}">',
+        f'<div class="head"><h3 class="id">{identifier(result["id"])}</h3>{badge(result["status"])}</div>',
+        f'<p class="title">{escaped(result["title"])}</p>',
     ]
     if result["reasons"]:
-        reasons = "".join(f"<li>{_text(reason)}</li>" for reason in result["reasons"])
-        parts.append(f'<ul class="reasons {_text(result["status"])}">{reasons}</ul>')
+        reasons = "".join(f"<li>{escaped(reason)}</li>" for reason in result["reasons"])
+        parts.append(f'<ul class="reasons {escaped(result["status"])}">{reasons}</ul>')
     parts.append(_facts(result))
     if result["probes"] or result["timeline"]:
         charts = "".join(f'<div class="{name}">{chart(result, width)}</div>' for name, width in WIDTHS.items())
@@ -213,18 +196,7 @@ def html(run: Mapping) -> str:
         '<span class="unseen">not probed</span></p>'
     )
     sections = "\n".join(_fault(number, result) for number, result in enumerate(run["results"]))
-    # The page asks for nothing, and a browser that honours the policy would refuse it a script, whatever a log has put into a text.
-    page = f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>{_text(title)}</title>
-<style>{style()}</style>
-</head>
-<body>
-{_banner(run)}
+    body = f"""{_banner(run)}
 <main>
 {_bars(run, anchors)}
 {_faults(run)}
@@ -234,8 +206,5 @@ def html(run: Mapping) -> str:
 {key}
 {sections}
 </main>
-<footer>Started {_text(run["started_at"])}, ended {_text(run["ended_at"])}.</footer>
-</body>
-</html>
-"""
-    return re.sub(r"(?m)[ \t]+$", "", page)
+<footer>Started {escaped(run["started_at"])}, ended {escaped(run["ended_at"])}.</footer>"""
+    return page(title, OWN, body)

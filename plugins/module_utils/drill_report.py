@@ -15,7 +15,8 @@ from xml.sax.saxutils import escape, quoteattr
 
 from .drill_html import html
 from .drill_score import confused, matrix, passed, score
-from .drill_words import clean, clock, count, diagnosis, duration, line, outcome, plural, requests, seconds, verdict
+from .drill_words import count, diagnosis, duration, outcome, requests, verdict
+from .page_words import clean, clock, line, plural, seconds
 
 # All that a drill's end needs, from one place.
 __all__ = ["as_json", "html", "junit", "markdown", "passed", "score", "table"]

@@ -5,43 +5,13 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 from datetime import datetime
 
 from .drill_score import counts, first_named, named_first, passed
+from .page_words import NOT_MEASURED, line, plural
 
 Mapping = dict[str, t.Any]
-
-NOT_MEASURED = "—"
-
-# Texts come from fault files and logs. The sequences that steer a terminal go; what XML forbids, other control
-# characters and what turns the direction of writing is made visible.
-_SEQUENCE = re.compile("\x1b\\[[0-9;?]*[A-Za-z]")
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
-
-
-def clean(text: t.Any) -> str:
-    """The text without characters that a report cannot show."""
-    return _UNPRINTABLE.sub("\ufffd", _SEQUENCE.sub("", str(text).replace("\r\n", "\n")))
-
-
-def line(text: t.Any) -> str:
-    """The text on one line."""
-    return " ".join(clean(text).split())
-
-
-def seconds(value: float | None) -> str:
-    """A time with the digits that mean something."""
-    if value is None:
-        return NOT_MEASURED
-    # Adding zero takes the sign off a zero.
-    return f"{round(value, 1) + 0.0:.1f} s" if abs(value) < 100 else f"{value:.0f} s"
-
-
-def plural(number: int, word: str) -> str:
-    """The number with its word."""
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
 def duration(run: Mapping) -> str:
@@ -52,12 +22,6 @@ def duration(run: Mapping) -> str:
     except (TypeError, ValueError):
         return NOT_MEASURED
     return f"{whole // 60} min {whole % 60} s" if whole >= 60 else f"{whole} s"
-
-
-def clock(stamp: t.Any) -> str:
-    """A stamp for people."""
-    text = line(stamp)
-    return f"{text[:10]} {text[11:16]} UTC" if re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d", text) else text
 
 
 def verdict(run: Mapping) -> str:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils import drill_chart
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import chart_layout, drill_chart
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.drill_chart import Span
 
 Mapping = dict[str, t.Any]
@@ -67,7 +67,7 @@ def test_spans_follow_one_another(probes: list[tuple[float, bool]]) -> None:
     [(10, 600, 1), (10, 300, 2), (24, 880, 2), (24, 220, 10), (240, 600, 50), (1, 600, 0.1), (60, 30, 100), (5, 300, 1)],
 )
 def test_ticks_are_round_and_have_room(length: float, room: float, step: float) -> None:
-    assert drill_chart.step(length, room) == pytest.approx(step)
+    assert chart_layout.step(length, room) == pytest.approx(step)
 
 
 def test_each_kind_of_event_is_labelled_once_in_order_of_time(drill: Mapping) -> None:
@@ -98,11 +98,11 @@ def test_the_strip_shows_more_than_colours(drill: Mapping) -> None:
 
 @given(st.lists(st.tuples(st.floats(0, 900), st.text("abc 12.s", min_size=1, max_size=20)), max_size=10))
 def test_labels_lie_over_no_label_and_no_line(labels: list[tuple[float, str]]) -> None:
-    placed = drill_chart.place([(x, "cause", text) for x, text in labels])
+    placed = chart_layout.place([(x, "cause", text) for x, text in labels])
     assert sorted((label.x, label.text) for label in placed) == sorted(labels)
     for number, one in enumerate(placed):
         for other in placed[:number] + placed[number + 1 :]:
-            end = one.x + drill_chart.text_width(one.text)
+            end = one.x + chart_layout.text_width(one.text)
             if one.x <= other.x < end:
                 # It begins within the words: it stands lower, or it begins at the very same place and stands higher.
                 assert other.lane < one.lane or (other.x == one.x and other.lane > one.lane)
@@ -119,7 +119,7 @@ def test_nothing_is_drawn_outside_of_the_picture(timeline: list[Mapping], probes
     height = float(svg.get("height", "0"))
     for text in svg.findall(f"{SVG}text"):
         if "mark" in (text.get("class") or ""):
-            assert float(text.get("x", "0")) - 5 + drill_chart.text_width(text.text or "") <= width
+            assert float(text.get("x", "0")) - 5 + chart_layout.text_width(text.text or "") <= width
         assert 0 < float(text.get("y", "-1")) <= height
     for line in svg.findall(f"{SVG}line"):
         assert 0 <= float(line.get("x1", "-1")) <= width

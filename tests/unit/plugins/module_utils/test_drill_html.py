@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils import drill_html, drill_style
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import drill_html, drill_style, page_html, page_style
 
 Mapping = dict[str, t.Any]
 
@@ -75,7 +75,7 @@ def contrast(one: str, other: str) -> float:
     return (lighter + 0.05) / (darker + 0.05)
 
 
-@pytest.mark.parametrize("palette", [drill_style.LIGHT, drill_style.DARK], ids=["light", "dark"])
+@pytest.mark.parametrize("palette", [page_style.LIGHT, page_style.DARK], ids=["light", "dark"])
 def test_colours_have_the_contrast_of_wcag_aa(palette: dict[str, str]) -> None:
     grounds = {"text": ("page", "card", "idle-back"), "soft": ("page", "card"), "link": ("page", "card")}
     grounds |= {kind: (f"{kind}-back",) for kind in ("good", "bad", "idle")}
@@ -89,9 +89,9 @@ def test_colours_have_the_contrast_of_wcag_aa(palette: dict[str, str]) -> None:
 
 
 def test_both_palettes_name_the_same_colours_and_every_one_is_used() -> None:
-    assert drill_style.LIGHT.keys() == drill_style.DARK.keys()
-    used = set(re.findall(r"var\(--([a-z-]+)\)", drill_style.style())) - {"edge"}
-    assert used == drill_style.LIGHT.keys()
+    assert page_style.LIGHT.keys() == page_style.DARK.keys()
+    used = set(re.findall(r"var\(--([a-z-]+)\)", page_style.style(drill_style.OWN))) - {"edge"}
+    assert used == page_style.LIGHT.keys()
 
 
 def test_the_page_says_all_of_a_drill_that_passed(drill: Mapping) -> None:
@@ -193,4 +193,4 @@ def test_a_drill_without_a_fault_has_a_page(drill: Mapping) -> None:
 def test_a_picture_fits_the_page_that_shows_it(width: int, fault: int) -> None:
     # The rest of the width goes to the margins of the page and of the fault, as in the style sheet.
     shown = "narrow" if width < 740 else "wide"
-    assert drill_html.WIDTHS[shown] <= width - fault
+    assert page_html.WIDTHS[shown] <= width - fault

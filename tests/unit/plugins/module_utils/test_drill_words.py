@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils import drill_words
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import drill_words, page_words
 
 Mapping = dict[str, t.Any]
 
@@ -30,16 +30,16 @@ Mapping = dict[str, t.Any]
     ],
 )
 def test_what_cannot_be_shown_is_made_visible(text: t.Any, shown: str) -> None:
-    assert drill_words.clean(text) == shown
+    assert page_words.clean(text) == shown
 
 
 @given(st.text(st.characters(exclude_categories=())))
 def test_every_text_can_stand_in_xml_and_be_written(text: str) -> None:
-    cleaned = drill_words.clean(text)
+    cleaned = page_words.clean(text)
     element = ElementTree.Element("a")
     element.text = cleaned
     assert ElementTree.fromstring(ElementTree.tostring(element, encoding="utf-8")).text == (cleaned or None)  # noqa: S314 - our own
-    assert "\n" not in drill_words.line(text)
+    assert "\n" not in page_words.line(text)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_every_text_can_stand_in_xml_and_be_written(text: str) -> None:
     [(None, "—"), (0.04, "0.0 s"), (-0.04, "0.0 s"), (-2, "-2.0 s"), (9.96, "10.0 s"), (99.9, "99.9 s"), (123.4, "123 s")],
 )
 def test_seconds(value: float | None, shown: str) -> None:
-    assert drill_words.seconds(value) == shown
+    assert page_words.seconds(value) == shown
 
 
 @pytest.mark.parametrize(
@@ -65,8 +65,8 @@ def test_duration(ended: str | None, shown: str) -> None:
 
 
 def test_clock() -> None:
-    assert drill_words.clock("2026-11-23T14:02:11+00:00") == "2026-11-23 14:02 UTC"
-    assert drill_words.clock("some\nday") == "some day"
+    assert page_words.clock("2026-11-23T14:02:11+00:00") == "2026-11-23 14:02 UTC"
+    assert page_words.clock("some\nday") == "some day"
 
 
 def test_verdict(drill: Mapping, failed_drill: Mapping) -> None:
