@@ -11,9 +11,10 @@ import typing as t
 from ansible import context
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils import diagnosis, report, run_settings
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import diagnosis, run_settings
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import Record, redacted, utc_now, write_private
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import Record, redacted, utc_now
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.report_files import write_report
 
 # Only the lock of this very incident is given back: after an expiry it may be another run's.
 _GIVE_BACK = """
@@ -93,7 +94,7 @@ class ActionModule(ActionBase):
 
         told = announcement.of_end(record, task_vars, self._templar, end["outcome"], end["text"])
         if told.account:
-            write_private(record.folder / "report.md", report.render(record.content))
+            write_report(record)
         return [*told.account, *told.came_through(_TOLD_SECONDS)]
 
     @staticmethod
@@ -125,7 +126,7 @@ class ActionModule(ActionBase):
             for finding in content["findings"]:
                 finding["status"] = "harmless" if finding.get("harmless") else "mended"
         end["entry"] = record.event(end["outcome"], end["text"])
-        write_private(record.folder / "report.md", report.render(content))
+        write_report(record)
         return end
 
     def _give_back(self, path: str, incident: str) -> None:

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils import report, status_message, update_due
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import status_message, update_due
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.outbox import Outbox, states, waiting_folder
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import Record, record_base, utc_now, write_private
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import Record, record_base, utc_now
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.report_files import write_report
 from ansible_collections.circuit_sage.incident_response.plugins.plugin_utils import announcement
 
 Mapping = dict[str, t.Any]
@@ -70,10 +71,7 @@ class ActionModule(ActionBase):
         """The incident that was named; otherwise those that are still told of."""
         name = options["incident"]
         if name:
-            folder = (base / name).resolve()
-            if folder.parent != base.resolve() or not (folder / "incident.json").is_file():
-                raise IncidentError(f"there is no incident {name} in {base}; name one of the folders there, or latest")
-            return [folder]
+            return [Record.named(base, name).folder]
         if any(options[given] for given in ("status", "text", "public_text", "acknowledge")):
             raise IncidentError("which incident is that? Say it with -e incident=ID, or -e incident=latest")
         return [box.path.parent for box in Outbox.waiting(base)]
@@ -145,7 +143,7 @@ class ActionModule(ActionBase):
             account.append({"at": utc_now(), "event": event, "text": text})
             return
         account.append(record.event(event, text))
-        write_private(record.folder / "report.md", report.render(record.content))
+        write_report(record)
 
     @staticmethod
     def _tell(one: Mapping, chosen: Mapping, account: list[Mapping]) -> None:

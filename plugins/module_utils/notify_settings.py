@@ -110,7 +110,8 @@ def _typed(name: str, value: t.Any, default: t.Any) -> t.Any:
     return value
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine itself."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -126,11 +127,11 @@ def _check_addresses(settings: Mapping) -> None:
             host, _port = url.hostname or "", url.port
         except ValueError:
             raise IncidentError(f"{name} is no address; give it whole, beginning with https://") from None
-        if not host or url.username or (url.scheme != "https" and not (url.scheme == "http" and _is_loopback(host))):
+        if not host or url.username or (url.scheme != "https" and not (url.scheme == "http" and is_loopback(host))):
             raise IncidentError(
                 f"{name} has to be a whole address that begins with https:// and holds no user; http:// is for this machine alone"
             )
-        if name == "notify_slack_webhook_url" and not _is_loopback(host):
+        if name == "notify_slack_webhook_url" and not is_loopback(host):
             whole = _SLACK_PATH.fullmatch(url.path) if host.startswith("hooks.slack") else len(url.path) > 1
             if not whole:
                 raise IncidentError(
@@ -153,11 +154,7 @@ def _check_email(settings: Mapping) -> None:
         raise IncidentError(f"notify_email_security is {settings['notify_email_security']}; use one of {', '.join(SECURITY)}")
     if bool(settings["notify_email_username"]) != bool(settings["notify_email_password"]):
         raise IncidentError("notify_email_username and notify_email_password go together; set both or none")
-    if (
-        settings["notify_email_password"]
-        and settings["notify_email_security"] == "none"
-        and not _is_loopback(settings["notify_email_host"])
-    ):
+    if settings["notify_email_password"] and settings["notify_email_security"] == "none" and not is_loopback(settings["notify_email_host"]):
         raise IncidentError("notify_email_security=none would send the password in the clear; use starttls or tls")
 
 

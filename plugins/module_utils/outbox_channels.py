@@ -67,8 +67,11 @@ class HttpAnswer(t.NamedTuple):
 Http = Callable[[str, str, Mapping[str, str], t.Any], HttpAnswer]
 
 
-def http_with(timeout: float) -> Http:
-    """A function that sends one request, JSON both ways, and follows no redirect: the address itself is the secret, often."""
+def http_with(timeout: float, most: int = 65536) -> Http:
+    """A function that sends one request, JSON both ways, and follows no redirect: the address itself is the secret, often.
+
+    Of an answer it reads *most* bytes.
+    """
 
     def ask(method: str, url: str, headers: Mapping[str, str], content: t.Any) -> HttpAnswer:
         # Imported only where something is sent: a run without a channel does not pay for it.
@@ -78,7 +81,7 @@ def http_with(timeout: float) -> Http:
         sent = {"Content-Type": "application/json", **headers}
         try:
             with open_url(url, data=data, headers=sent, method=method, timeout=timeout, follow_redirects="none") as answer:
-                return HttpAnswer(answer.status, dict(answer.headers.items()), answer.read(65536))
+                return HttpAnswer(answer.status, dict(answer.headers.items()), answer.read(most))
         except HTTPError as error:
             with error:
                 return HttpAnswer(error.code, dict(error.headers.items()), error.read(2048))

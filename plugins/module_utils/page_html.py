@@ -13,7 +13,7 @@ from .page_style import style
 from .page_words import clean
 
 # Pixels of the pictures, one of which is shown: on a page of full width, on a tablet, and on a phone that is held upright.
-WIDTHS = {"wide": 960, "middle": 640, "narrow": 308}
+WIDTHS = {"wide": 944, "middle": 640, "narrow": 308}
 
 _UNIT = re.compile(r"(?<=\d) (?=(s|%)(?!\w))")
 

@@ -61,9 +61,9 @@ a:focus-visible, .scroll:focus-visible { outline: 2px solid var(--link); outline
 .soft { color: var(--soft); }
 .head { display: flex; gap: 12px 16px; align-items: baseline; flex-wrap: wrap; }
 .badge { display: inline-block; padding: 1px 9px; border-radius: 99px; font-size: 0.8125rem; font-weight: 600; white-space: nowrap; }
-.badge.passed, .badge.met { color: var(--good); background: var(--good-back); }
-.badge.failed, .badge.missed { color: var(--bad); background: var(--bad-back); }
-.badge.skipped { color: var(--idle); background: var(--idle-back); }
+.badge.passed, .badge.met, .badge.healthy, .badge.resolved { color: var(--good); background: var(--good-back); }
+.badge.failed, .badge.missed, .badge.escalated, .badge.open { color: var(--bad); background: var(--bad-back); }
+.badge.skipped, .badge.diagnosed { color: var(--idle); background: var(--idle-back); }
 .banner { background: var(--card); border: 1px solid var(--rule); border-left: 6px solid var(--edge); border-radius: 8px;
   padding: 20px 24px; }
 .banner.passed { --edge: var(--up); }

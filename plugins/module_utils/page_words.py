@@ -34,6 +34,17 @@ def seconds(value: float | None) -> str:
     return f"{round(value, 1) + 0.0:.1f} s" if abs(value) < 100 else f"{value:.0f} s"
 
 
+_LARGER = ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
+
+
+def lasting(value: float | None) -> str:
+    """How long something lasted, in the two units that say it."""
+    for size, unit, part, less in _LARGER:
+        if value is not None and value >= size:
+            return f"{int(value // size)} {unit} {int(value % size // part)} {less}"
+    return seconds(value)
+
+
 def plural(number: int, word: str) -> str:
     """The number with its word."""
     return f"{number} {word}" if number == 1 else f"{number} {word}s"

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The record of an incident on the controller: one folder, written as things happen, so that a killed run leaves its story.
 
-``incident.json`` is replaced atomically at every event, ``evidence/`` keeps what a remedy would destroy, ``report.md`` is made at the
-end. Folders are 0700, files 0600, and every text passes the redaction first.
+``incident.json`` is replaced atomically at every event, ``evidence/`` keeps what a remedy would destroy, ``report.md`` and ``report.html``
+are made at the end. Folders are 0700, files 0600, and every text passes the redaction first.
 """
 
 from __future__ import annotations
@@ -25,6 +25,10 @@ from .redaction import MASK, is_secret_name, redact
 from .report import as_csv
 
 Mapping = dict[str, t.Any]
+
+# What a review has at least, and each of its action items.
+_REVIEW = {"made_at", "closed_at", "root_cause", "prevention", "items"}
+_ITEM = {"id", "text", "severity", "owner", "due", "done_at", "issue"}
 
 # For how long back it counts how often a remedy was carried out.
 LATELY = timedelta(hours=24)
@@ -129,6 +133,14 @@ class Record:
             raise IncidentError(f"the incident record {folder} cannot be read ({error}); name one under incident_record_dir") from error
 
     @classmethod
+    def named(cls, base: Path, name: str) -> Record:
+        """Return the record of the incident that a person names, by its id or as `latest`."""
+        folder = (base / name).resolve()
+        if folder.parent != base.resolve() or not (folder / "incident.json").is_file():
+            raise IncidentError(f"there is no incident {name} in {base}; name one of the folders there, or latest")
+        return cls.load(str(folder))
+
+    @classmethod
     def current(cls, task_vars: Mapping | None) -> Record:
         """Return the record of the incident that is open on a task's host."""
         incident = (task_vars or {}).get("circuit_sage_incident")
@@ -163,6 +175,20 @@ class Record:
     def save(self) -> None:
         """Write ``incident.json``."""
         write_private(self.folder / "incident.json", json.dumps(self.content, indent=2) + "\n")
+
+    def review(self) -> Mapping | None:
+        """Return the review of the incident; null before one was made."""
+        path = self.folder / "review.json"
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            lacking = _REVIEW - found.keys() or {key for item in found["items"] for key in _ITEM - item.keys()}
+            if lacking:
+                raise ValueError(f"it has no {min(lacking)}")
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            raise IncidentError(f"the review {path} cannot be read ({error}); put it right, or move it away and begin anew") from error
+        return t.cast(Mapping, found)
 
     def event(self, event: str, text: str) -> Mapping:
         """Append to the timeline and save."""

@@ -17,8 +17,70 @@ SHOWN_ROWS = 50
 _FORMULA = re.compile(r"[=@\t\r]|[+-](?!\d+(\.\d+)?$)")
 
 
-def _clock(stamp: str | None) -> str:
+def clock(stamp: str | None) -> str:
+    """A time of the record for people, to the second."""
     return f"{stamp[:10]} {stamp[11:19]} UTC" if stamp else "open"
+
+
+def severity(record: Mapping) -> str:
+    """The severity, with the reason where one was judged."""
+    return f"{record['severity']} ({record['severity_reason']})" if record.get("severity_reason") else str(record["severity"])
+
+
+def status(record: Mapping) -> str:
+    """The guide's status: the outcome, or open."""
+    return (record["outcome"] or "open").capitalize()
+
+
+def summary(record: Mapping) -> str:
+    """What the run says of itself."""
+    return record.get("summary") or "The run did not come to its end; the timeline tells how far it came."
+
+
+def impact(record: Mapping) -> list[str]:
+    """What was affected, one line each."""
+    return [*(record.get("affected") or []), *(record.get("impact") or ["None was seen."])]
+
+
+def change_words(change: Mapping) -> str:
+    """What a change did, with a doubt where the run broke off."""
+    return f"{change['action']}{'' if change['done'] else ' (the run broke off here: look whether it was done)'}"
+
+
+def left_alone(record: Mapping) -> list[tuple[str, str]]:
+    """The findings that nobody mended, each with why: what is still wrong."""
+    return [(finding["id"], finding["reason"]) for finding in record["findings"] if finding.get("decision") == "leave"]
+
+
+def follow_ups(record: Mapping) -> list[tuple[str, str]]:
+    """What a person has to find out of the findings that were mended."""
+    mended = [finding for finding in record["findings"] if finding.get("decision") != "leave"]
+    return [(finding["id"], finding["escalate"]) for finding in mended if finding.get("escalate")]
+
+
+def prevention(review: Mapping | None) -> str:
+    """What keeps it from happening again, as the review says."""
+    return (review or {}).get("prevention") or "Not known from the record; to be written in the review."
+
+
+def action_items(record: Mapping, review: Mapping | None) -> list[Mapping]:
+    """What is to be done, as `text` and whether it is `done`; those of the review, with `owner` and `due`, once there is one."""
+    if review:
+        return [{**item, "done": bool(item["done_at"])} for item in review["items"]]
+    items = [f"{name}: {text}" for name, text in left_alone(record) + follow_ups(record)]
+    if record["outcome"] != "healthy":
+        items.append("Review this incident within 24 hours")
+    return [{"text": text, "done": False} for text in items]
+
+
+def assigned(item: Mapping) -> str:
+    """Whose an action item is, and by when."""
+    return ", ".join([item["severity"], item["owner"] or "nobody yet", f"due {clock(item['due'])}"]) if "due" in item else ""
+
+
+def _item_line(item: Mapping) -> str:
+    more = assigned(item)
+    return f"- [{'x' if item['done'] else ' '}] {item['text']}{f' ({more})' if more else ''}"
 
 
 def _value(value: t.Any) -> str:
@@ -65,7 +127,7 @@ def _table_lines(table: Mapping) -> list[str]:
     ]
 
 
-def render(record: Mapping) -> str:
+def render(record: Mapping, review: Mapping | None = None) -> str:
     """Return `report.md`."""
     lines = [
         f"# Incident Report: {record['title']}",
@@ -73,18 +135,20 @@ def render(record: Mapping) -> str:
         f"**Incident**: {record['id']}  ",
         f"**Host**: {record['host']}  ",
         f"**Date**: {record['opened_at'][:10]}  ",
-        f"**Duration**: {_clock(record['opened_at'])} - {_clock(record['resolved_at'])}  ",
-        f"**Severity**: {record['severity']}{' (' + record['severity_reason'] + ')' if record.get('severity_reason') else ''}  ",
-        f"**Status**: {(record['outcome'] or 'open').capitalize()}",
+        f"**Duration**: {clock(record['opened_at'])} - {clock(record['resolved_at'])}  ",
+        f"**Severity**: {severity(record)}  ",
+        f"**Status**: {status(record)}",
         "",
         "## Summary",
-        record.get("summary") or "The run did not come to its end; the timeline tells how far it came.",
+        summary(record),
         "",
         "## Timeline",
-        *[f"- {_clock(entry['at'])} - {entry['event']}: {entry['text']}" for entry in record["timeline"]],
+        *[f"- {clock(entry['at'])} - {entry['event']}: {entry['text']}" for entry in record["timeline"]],
         "",
         "## Root Cause",
     ]
+    if review and review["root_cause"]:
+        lines += [review["root_cause"], ""]
     if not record["findings"]:
         lines.append("No known cause was found.")
     for finding in record["findings"]:
@@ -95,26 +159,18 @@ def render(record: Mapping) -> str:
         lines += [f"- {line}" for line in evidence_lines(finding["evidence"])]
         lines += ["", f"Why not just restart: {finding['why_not_restart']}"]
     if record.get("recent_changes"):
-        lines += ["", "## Recent Changes", *[f"- {_clock(change['at'])} - {change['what']}" for change in record["recent_changes"]]]
+        lines += ["", "## Recent Changes", *[f"- {clock(change['at'])} - {change['what']}" for change in record["recent_changes"]]]
     lines += [
         "",
         "## Impact",
-        *[f"- {text}" for text in (record.get("affected") or []) + (record.get("impact") or ["None was seen."])],
+        *[f"- {text}" for text in impact(record)],
         "",
         "## Resolution",
     ]
     if not record["changes"]:
         lines.append("Nothing was changed.")
-    for change in record["changes"]:
-        doubt = "" if change["done"] else " (the run broke off here: look whether it was done)"
-        lines.append(f"- {change['component']}: {change['action']}{doubt}. Undo: {change['undo']}")
+    lines += [f"- {change['component']}: {change_words(change)}. Undo: {change['undo']}" for change in record["changes"]]
     for table in record.get("tables") or []:
         lines += _table_lines(table)
-    lines += ["", "## Prevention", "Not known from the record; to be written in the review.", "", "## Action Items"]
-    left = [finding for finding in record["findings"] if finding.get("decision") == "leave"]
-    lines += [f"- [ ] {finding['id']}: {finding['reason']}" for finding in left]
-    mended = [finding for finding in record["findings"] if finding not in left]
-    lines += [f"- [ ] {finding['id']}: {finding['escalate']}" for finding in mended if finding.get("escalate")]
-    if record["outcome"] != "healthy":
-        lines.append("- [ ] Review this incident within 24 hours")
+    lines += ["", "## Prevention", prevention(review), "", "## Action Items", *map(_item_line, action_items(record, review))]
     return "\n".join(lines) + "\n"

@@ -27,6 +27,25 @@ KNOWN = (
     "incident_lock_seconds",
     "incident_settle_seconds",
 )
+# Those of the roles that look back on incidents, whose names begin alike; a test compares them with their argument specifications.
+OF_LOOKING_BACK = (
+    "incident_review_incident",
+    "incident_review_owner",
+    "incident_review_owners",
+    "incident_review_due",
+    "incident_review_severities",
+    "incident_review_items",
+    "incident_review_done",
+    "incident_review_not_done",
+    "incident_review_root_cause",
+    "incident_review_prevention",
+    "incident_review_close",
+    "incident_review_github_token",
+    "incident_review_github_repository",
+    "incident_review_github_url",
+    "incident_history_dir",
+    "incident_history_prometheus_file",
+)
 # The modules' options, as the sentences of their errors name them, and the variables of the inventory that the roles give them.
 VARIABLES = {
     "project_src": "circuit_sage_project_src",
@@ -49,8 +68,8 @@ def in_variables(text: str) -> str:
 def refuse_unknown(names: Iterable[str]) -> None:
     """Raise for a variable that begins with `incident_` and is no setting: a mistyped one would silently do the default."""
     for name in sorted(names):
-        if name.startswith("incident_") and name not in KNOWN:
-            near = difflib.get_close_matches(name, KNOWN, n=1)
+        if name.startswith("incident_") and name not in KNOWN + OF_LOOKING_BACK:
+            near = difflib.get_close_matches(name, KNOWN + OF_LOOKING_BACK, n=1)
             advice = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(KNOWN)}"
             raise IncidentError(f"{name} is not a setting of a run; {advice}")
 

@@ -39,3 +39,11 @@ def seconds_before(now: float, stamp: str | None) -> float | None:
         return None
     moment = datetime.strptime(stamp, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
     return round(now - moment.timestamp(), 1)
+
+
+def seconds_between(begin: str, end: str) -> float | None:
+    """The seconds from one stamp to another; null where one is none, or where only one of them says its zone."""
+    try:
+        return (datetime.fromisoformat(end.replace("Z", "+00:00")) - datetime.fromisoformat(begin.replace("Z", "+00:00"))).total_seconds()
+    except (AttributeError, TypeError, ValueError):
+        return None
