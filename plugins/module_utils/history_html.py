@@ -20,13 +20,13 @@ Mapping = dict[str, t.Any]
 # What the style sheet has beside that of every page.
 OWN = """
 .banner { --edge: var(--link); }
-.chart .P1 { fill: var(--down); } .chart .P2 { fill: var(--bad); } .chart .P3 { fill: var(--link); }
+.chart .P1 { fill: var(--down); } .chart .P2 { fill: var(--warn); } .chart .P3 { fill: var(--link); }
 .chart .P4, .chart .other { fill: var(--soft); }
 .chart .time { fill: var(--up); }
-.key .P1::before { background: var(--down); } .key .P2::before { background: var(--bad); }
+.key .P1::before { background: var(--down); } .key .P2::before { background: var(--warn); }
 .key .P3::before { background: var(--link); } .key .P4::before, .key .other::before { background: var(--soft); }
 .card h3 { margin-bottom: 4px; }
-td, tbody th { overflow-wrap: anywhere; }
+td, tbody th { overflow-wrap: break-word; }
 """
 _OTHER = "other"
 

@@ -22,6 +22,7 @@ LIGHT = {
     "up": "#4b9b73",
     "down": "#cf5a4f",
     "unseen": "#b4bcc4",
+    "warn": "#b3741a",
 }
 DARK = {
     "page": "#14181c",
@@ -39,6 +40,7 @@ DARK = {
     "up": "#3f8f67",
     "down": "#cb5a50",
     "unseen": "#5a646e",
+    "warn": "#cf962f",
 }
 
 _STYLE = """

@@ -37,7 +37,8 @@ OWN = """
 .card li, .plain li { overflow-wrap: anywhere; }
 .plain.items { list-style: none; padding-left: 0; }
 .long { overflow-wrap: anywhere; white-space: pre-line; }
-td code { overflow-wrap: anywhere; }
+td, td code { overflow-wrap: break-word; }
+.events .at { text-align: left; }
 .events li { grid-template-columns: 7rem 6.5rem minmax(0, 1fr); }
 @media screen and (max-width: 640px) { .events li { grid-template-columns: 7rem minmax(0, 1fr); } }
 @media print { .events li { break-inside: avoid; } }

@@ -13,7 +13,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils import drill_html, drill_style, page_html, page_style
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import (
+    drill_html,
+    drill_style,
+    history_html,
+    page_html,
+    page_style,
+    report_html,
+)
 
 Mapping = dict[str, t.Any]
 
@@ -83,14 +90,16 @@ def test_colours_have_the_contrast_of_wcag_aa(palette: dict[str, str]) -> None:
         for back in backs:
             assert contrast(palette[colour], palette[back]) >= 4.5, (colour, back)
     # Of shapes less is asked: they stand out from the card, and lines and the two answers from one another by more than colour.
-    for colour in ("up", "down"):
+    for colour in ("up", "down", "warn", "link"):
         assert contrast(palette[colour], palette["card"]) >= 3, colour
+    for colour in ("up", "down"):
         assert contrast(palette[colour], palette["text"]) >= 3, colour
 
 
 def test_both_palettes_name_the_same_colours_and_every_one_is_used() -> None:
     assert page_style.LIGHT.keys() == page_style.DARK.keys()
-    used = set(re.findall(r"var\(--([a-z-]+)\)", page_style.style(drill_style.OWN))) - {"edge"}
+    own = drill_style.OWN + report_html.OWN + history_html.OWN
+    used = set(re.findall(r"var\(--([a-z-]+)\)", page_style.style(own))) - {"edge"}
     assert used == page_style.LIGHT.keys()
 
 
