@@ -63,7 +63,7 @@ class ActionModule(ActionBase):
         metrics = Path(prometheus_file).expanduser() if prometheus_file else folder / "incidents.prom"
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_private(folder / "history.json", json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+            write_private(folder / "history.json", json.dumps(found, indent=2) + "\n")
             write_private(folder / "history.md", history_text.markdown(found))
             write_private(folder / "history.html", history_html.html(found))
             write_private(metrics, history_text.prometheus(found))

@@ -74,6 +74,8 @@ class ActionModule(ActionBase):
         try:
             self._keep(record, made, before, options, (token, repository, url), result["account"])
         except IncidentError as error:
+            # The account on the terminal has said the rest by now, and says this too.
+            result["account"].append({"at": utc_now(), "event": "failed", "text": str(error)})
             result.update(failed=True, msg=str(error))
         result["changed"] = made != before
         return result
@@ -109,7 +111,7 @@ class ActionModule(ActionBase):
     @staticmethod
     def _save(record: Record, made: Mapping, before: Mapping | None = None) -> None:
         if made != before:
-            write_private(record.folder / "review.json", json.dumps(made, indent=2, ensure_ascii=False) + "\n")
+            write_private(record.folder / "review.json", json.dumps(made, indent=2) + "\n")
 
     def _finish(self, record: Record, made: Mapping, before: Mapping | None) -> None:
         """Write what is made of the review, when that is new."""

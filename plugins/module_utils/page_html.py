@@ -20,7 +20,7 @@ _UNIT = re.compile(r"(?<=\d) (?=(s|%)(?!\w))")
 
 def escaped(value: t.Any) -> str:
     """The value as text of the page or of an attribute in double quotes; a number stays on the line of its unit."""
-    return _UNIT.sub("&nbsp;", escape(clean(value)))
+    return _UNIT.sub("&#160;", escape(clean(value)))
 
 
 def identifier(value: t.Any) -> str:

@@ -41,7 +41,7 @@ td, td code { overflow-wrap: break-word; }
 .events .at { text-align: left; }
 .events li { grid-template-columns: 7rem 6.5rem minmax(0, 1fr); }
 @media screen and (max-width: 640px) { .events li { grid-template-columns: 7rem minmax(0, 1fr); } }
-@media print { .events li { break-inside: avoid; } }
+@media print { .timeline { break-inside: auto; } .timeline .chart, .events li { break-inside: avoid; } }
 """
 # How the end of an incident is shown.
 _GOOD = ("healthy", "resolved")
@@ -88,7 +88,7 @@ def _timeline(record: Mapping) -> str:
     drawn = {name: chart(record, width) for name, width in WIDTHS.items()}
     picture = "".join(f'<div class="{name}">{svg}</div>' for name, svg in drawn.items() if svg)
     days = f"Times are UTC, from {clock(record['opened_at'])} on; below the picture, since the incident was opened."
-    return f'<p class="soft">{days}</p><div class="card"><div class="chart">{picture}</div><ol class="events">{events}</ol></div>'
+    return f'<p class="soft">{days}</p><div class="card timeline"><div class="chart">{picture}</div><ol class="events">{events}</ol></div>'
 
 
 def _causes(record: Mapping, review: Mapping | None) -> str:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta, timezone
 
 from .errors import IncidentError
 from .notify_settings import SEVERITIES
+from .page_words import clean, line
 from .report import clock, follow_ups, left_alone, prevention, status
 
 Mapping = dict[str, t.Any]
@@ -154,7 +155,7 @@ def settle(review: Mapping, close: bool, now: str) -> None:
 def markdown(review: Mapping) -> str:
     """Return `review.md`."""
     lines = [
-        f"# Review: {review['title']}",
+        f"# Review: {line(review['title'])}",
         "",
         f"**Incident**: {review['id']}  ",
         f"**Severity**: {review['severity']}  ",
@@ -163,11 +164,11 @@ def markdown(review: Mapping) -> str:
         "",
         "## Root Cause",
         "",
-        review["root_cause"] or "See the report; nothing was added to it.",
+        clean(review["root_cause"]) or "See the report; nothing was added to it.",
         "",
         "## Prevention",
         "",
-        prevention(review),
+        clean(prevention(review)),
         "",
         "## Action Items",
         "",
@@ -178,5 +179,5 @@ def markdown(review: Mapping) -> str:
         done = clock(item["done_at"]) if item["done_at"] else ""
         cells = ["☑" if item["done_at"] else "☐", item["text"], f"`{item['id']}`", item["severity"], item["owner"] or "nobody yet"]
         cells += [clock(item["due"]), done, item["issue"]["url"] if item["issue"] else ""]
-        lines.append("| " + " | ".join(" ".join(str(cell).replace("|", "\\|").split()) for cell in cells) + " |")
+        lines.append("| " + " | ".join(line(cell).replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"

@@ -73,6 +73,10 @@ def test_the_settings_of_a_run_are_those_that_the_role_specifies() -> None:
     assert tuple(settings["incident_risk_limit"]["choices"]) == run_settings.RISKS
 
 
+def test_the_settings_of_looking_back_are_those_that_the_roles_specify() -> None:
+    assert {*options("incident_review"), *options("incident_history")} == set(run_settings.OF_LOOKING_BACK)
+
+
 def test_every_setting_is_explained_to_users() -> None:
     contract = (CHECKOUT / "docs" / "contract.md").read_text(encoding="utf-8")
     assert [name for name in run_settings.KNOWN if f"`{name}`" not in contract] == []

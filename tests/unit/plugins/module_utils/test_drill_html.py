@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 import typing as t
-from html.parser import HTMLParser
 
 import pytest
+from html_page import Page
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -23,45 +23,6 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils imp
 )
 
 Mapping = dict[str, t.Any]
-
-VOID = ("meta", "wbr")
-
-
-class Page(HTMLParser):
-    """What a browser makes of the page: elements with their attributes, and the text; a tag that is not closed fails."""
-
-    def __init__(self, source: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str]]] = []
-        self.words: list[str] = []
-        self._open: list[str] = []
-        self.feed(source)
-        self.close()
-        assert self._open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, {name: value or "" for name, value in attrs}))
-        if tag not in VOID:
-            self._open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, {name: value or "" for name, value in attrs}))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if "style" not in self._open:
-            self.words.append(data)
-
-    def tags(self, name: str) -> list[dict[str, str]]:
-        """The attributes of every element of that name."""
-        return [attributes for tag, attributes in self.elements if tag == name]
-
-    @property
-    def text(self) -> str:
-        """The words on the page, on one line."""
-        return " ".join("".join(self.words).split())
 
 
 def shape(run: Mapping) -> list[tuple[str, list[str]]]:
@@ -180,7 +141,7 @@ def test_every_link_leads_to_a_fault_on_the_page(failed_drill: Mapping) -> None:
 
 def test_the_timeline_stands_in_the_order_of_time(drill: Mapping) -> None:
     source = drill_html.html(drill)
-    events = re.findall(r'<span class="at">([\d.]+)&nbsp;s</span>', source)[: len(drill["results"][0]["timeline"])]
+    events = re.findall(r'<span class="at">([\d.]+)&#160;s</span>', source)[: len(drill["results"][0]["timeline"])]
     assert [float(at) for at in events] == sorted(float(at) for at in events)
 
 

@@ -51,6 +51,14 @@ def test_seconds(value: float | None, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "shown"),
+    [(None, "—"), (43.25, "43.2 s"), (60, "1 min 0 s"), (3725, "1 h 2 min"), (93600, "1 d 2 h")],
+)
+def test_lasting(value: float | None, shown: str) -> None:
+    assert page_words.lasting(value) == shown
+
+
+@pytest.mark.parametrize(
     ("ended", "shown"),
     [
         ("2026-11-23T14:15:48Z", "13 min 37 s"),

@@ -14,12 +14,16 @@ CAUSES = [{"id": "a", "remedy": "mend_a"}, {"id": "b"}]
 
 
 def test_known_settings_and_other_variables_pass() -> None:
-    run_settings.refuse_unknown([*run_settings.KNOWN, "circuit_sage_incident", "inventory_hostname"])
+    run_settings.refuse_unknown([*run_settings.KNOWN, *run_settings.OF_LOOKING_BACK, "circuit_sage_incident", "inventory_hostname"])
 
 
 @pytest.mark.parametrize(
     ("name", "advice"),
-    [("incident_mod", "did you mean incident_mode"), ("incident_0123456789_and_more_of_the_same", "the settings are incident_mode")],
+    [
+        ("incident_mod", "did you mean incident_mode"),
+        ("incident_review_don", "did you mean incident_review_done"),
+        ("incident_0123456789_and_more_of_the_same", "the settings are incident_mode"),
+    ],
 )
 def test_a_mistyped_setting_is_refused_with_advice(name: str, advice: str) -> None:
     with pytest.raises(IncidentError, match=f"{name} is not a setting of a run; {advice}"):
