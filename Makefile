@@ -49,7 +49,7 @@ second-stack: ready ## run those in SCENARIO beside it, on a second sandbox made
 # Which of the programs in bench/.
 BENCH ?= speed
 
-bench: ready ## measure how long runs take, as ratios (BENCH=billing: the billing at scale; BENCH=payments: charging many payments; BENCH=rotation: encrypting credentials anew; BENCH=security: judging a long log and blocking many addresses; BENCH=backup: a backup and a restore of 1 GB; BENCH=recovery: who recovers which fault, about two hours)
+bench: ready ## measure how long runs take, as ratios (BENCH=billing: the billing at scale; BENCH=payments: charging many payments; BENCH=rotation: encrypting credentials anew; BENCH=security: judging a long log and blocking many addresses; BENCH=backup: a backup and a restore of 1 GB; BENCH=review: the report of a long incident and the history of many; BENCH=recovery: who recovers which fault, about two hours)
 	@setup/nftables.sh
 	@molecule/stack/stack.sh up
 	@.venv/bin/python bench/$(BENCH).py
