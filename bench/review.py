@@ -43,7 +43,12 @@ def record(chance: random.Random, number: int, events: int) -> dict[str, t.Any]:
     opened = BEGIN + timedelta(days=chance.random() * DAYS)
     stamps = [(opened + timedelta(seconds=turn * 3)).isoformat(timespec="milliseconds") for turn in range(events + 2)]
     cause = chance.choice(CAUSES)
-    finding = {"id": cause, "title": f"What {cause} is", "layer": "process", "evidence": {"exit_code": 137, "last_words": TEXT}}
+    finding: dict[str, t.Any] = {
+        "id": cause,
+        "title": f"What {cause} is",
+        "layer": "process",
+        "evidence": {"exit_code": 137, "last_words": TEXT},
+    }
     finding |= {"remedy": "start", "decision": "act", "reason": "", "status": "mended", "why_not_restart": TEXT, "escalate": None}
     return {
         "id": f"{opened:%Y%m%d-%H%M%S}-{number:06d}",
@@ -66,7 +71,7 @@ def record(chance: random.Random, number: int, events: int) -> dict[str, t.Any]:
 
 def keep(base: Path, made: dict[str, t.Any]) -> Path:
     """Write a record, and give its folder."""
-    folder = base / made["id"]
+    folder = base / str(made["id"])
     folder.mkdir()
     (folder / "incident.json").write_text(json.dumps(made, indent=2), encoding="utf-8")
     return folder

@@ -91,10 +91,10 @@ def read_one(folder: str, name: str) -> Incident | Unreadable:
         ]
         outcome = record["outcome"]
         state = "planned" if outcome == "resolved" and not causes else outcome or "open"
-        texts = [str(record[key]) for key in ("kind", "host", "severity")]
+        kind, host, severity = (str(record[key]) for key in ("kind", "host", "severity"))
         if seconds_between("1970-01-01T00:00:00+00:00", record["opened_at"]) is None:
             raise ValueError("opened_at is no time")
-        return Incident(name, *texts, state, record["opened_at"], causes, _times(record), _todo(folder))
+        return Incident(name, kind, host, severity, state, record["opened_at"], causes, _times(record), _todo(folder))
     except FileNotFoundError:
         return Unreadable(name, "it has no incident.json")
     except KeyError as error:
