@@ -37,35 +37,42 @@ class Bar(t.NamedTuple):
 
 
 def _every(words: Sequence[str], slot: float) -> int:
-    """Of how many words only one has room."""
-    return max(1, math.ceil(max(map(text_width, words), default=1.0) / slot))
+    """Of how many words only one has room, where the first and the last are moved into the picture."""
+    widest = max(map(text_width, words), default=1.0)
+    return max(1, math.ceil((widest + max(0.0, widest - slot) / 2) / slot))
+
+
+def _within(middle: float, words: str, width: int) -> str:
+    """Where words stand: in the middle of their bar, but for those at the edges, which begin or end with the picture."""
+    half = text_width(words) / 2
+    return f'x="{min(max(middle, half), width - half):.1f}" text-anchor="middle"'
 
 
 def bars(name: str, there: Sequence[Bar], width: int) -> str:
     """Return the SVG of that many pixels; nothing where nothing was counted."""
-    most = max((bar.total for bar in there), default=0.0)
+    most = max((column.total for column in there), default=0.0)
     if most <= 0:
         return ""
     slot = (width - 2 * _MARGIN) / len(there)
     wide = min(_WIDEST, slot * 0.7)
     bottom = _TOP + _HEIGHT
-    told = ", ".join(f"{bar.period} {bar.words}" for bar in there if bar.words)
+    told = ", ".join(f"{column.period} {column.words}" for column in there if column.words)
     drawn = [
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" width="{width}" height="{bottom + _AXIS:.0f}" '
         f'viewBox="0 0 {width} {bottom + _AXIS:.0f}" aria-label="{escaped(f"{name}: {told}.")}">',
         f'<line class="tick" x1="0" x2="{width}" y1="{bottom:.1f}" y2="{bottom:.1f}"/>',
     ]
-    every_name, every_words = _every([bar.period for bar in there], slot), _every([bar.words for bar in there], slot)
-    for number, bar in enumerate(there):
+    every_name, every_words = _every([column.period for column in there], slot), _every([column.words for column in there], slot)
+    for number, column in enumerate(there):
         middle, y = _MARGIN + slot * (number + 0.5), bottom
-        for kind, value in bar.parts:
+        for kind, value in column.parts:
             tall = value / most * _HEIGHT
             y -= tall
             drawn.append(f'<rect class="{kind}" x="{middle - wide / 2:.1f}" y="{y:.1f}" width="{wide:.1f}" height="{tall:.1f}"/>')
-        # At the edges the words begin or end with the picture.
-        at = f'x="{min(max(middle, text_width(bar.period) / 2), width - text_width(bar.period) / 2):.1f}" text-anchor="middle"'
         if number % every_name == 0:
-            drawn.append(f'<text class="tick" {at} y="{bottom + 17:.1f}">{escaped(bar.period)}</text>')
-        if number % every_words == 0 and bar.words:
-            drawn.append(f'<text x="{middle:.1f}" text-anchor="middle" y="{y - 5:.1f}">{escaped(bar.words)}</text>')
+            drawn.append(
+                f'<text class="tick" {_within(middle, column.period, width)} y="{bottom + 17:.1f}">{escaped(column.period)}</text>'
+            )
+        if number % every_words == 0 and column.words:
+            drawn.append(f'<text {_within(middle, column.words, width)} y="{y - 5:.1f}">{escaped(column.words)}</text>')
     return "\n".join([*drawn, "</svg>"])

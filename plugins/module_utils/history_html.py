@@ -78,7 +78,7 @@ def _picture(name: str, there: Sequence[Bar]) -> str:
 def _trend(history: Mapping) -> str:
     rows = history["periods"]
     counts = [Bar(row["period"], _parts(row["severities"]), str(row["count"]) if row["count"] else "") for row in rows]
-    used = [name for name in (*SEVERITIES, _OTHER) if any(name == kind for bar in counts for kind, _value in bar.parts)]
+    used = [name for name in (*SEVERITIES, _OTHER) if any(name == kind for column in counts for kind, _value in column.parts)]
     pictures = [_picture("Incidents by severity", counts)]
     for name in TIMES:
         medians = [(row["period"], row["times"][name]["median"]) for row in rows]

@@ -17,6 +17,7 @@ import pytest
 from html_page import Page, needs_nothing
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils import history, history_chart, history_html, history_text
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.chart_layout import text_width
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.history_chart import Bar
 
 Mapping = dict[str, t.Any]
@@ -231,12 +232,20 @@ def test_prometheus_takes_the_metrics(tmp_path: Path) -> None:
     assert text.endswith("\n")
 
 
-def test_the_words_of_bars_leave_one_another_room() -> None:
-    there = [Bar(f"2026-{number:02d}", [("P1", number), ("P2", 1)], "12.3 s") for number in range(1, 37)]
-    svg = ElementTree.fromstring(history_chart.bars("n", there, 308))  # noqa: S314 - our own
+@pytest.mark.parametrize("width", [308, 640, 944])
+@pytest.mark.parametrize("bars", [1, 2, 5, 23, 36])
+def test_the_words_of_bars_leave_one_another_room(bars: int, width: int) -> None:
+    there = [Bar(f"2026-{number:02d}", [("P1", number), ("P2", 1)], "12.3 s") for number in range(1, bars + 1)]
+    svg = ElementTree.fromstring(history_chart.bars("n", there, width))  # noqa: S314 - our own
     for kind in ("tick", None):
-        places = [float(text.get("x", "0")) for text in svg.findall(f"{SVG}text") if text.get("class") == kind]
-        assert all(after - before >= 40 for before, after in pairwise(places))
+        there_are = [text for text in svg.findall(f"{SVG}text") if text.get("class") == kind]
+        places = [float(text.get("x", "0")) for text in there_are]
+        half = text_width(there_are[0].text or "") / 2
+        assert half - 0.1 <= places[0] <= places[-1] <= width - half + 0.1
+        assert all(after - before >= 2 * half - 5.1 for before, after in pairwise(places))
     heights = [float(rect.get("height", "0")) for rect in svg.findall(f"{SVG}rect")]
     assert max(heights) <= 120
+
+
+def test_where_nothing_was_counted_there_is_no_picture() -> None:
     assert history_chart.bars("n", [], 308) == history_chart.bars("n", [Bar("a", [], "")], 308) == ""
