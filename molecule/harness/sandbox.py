@@ -23,14 +23,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import credential_format
 import docker
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 STACK = CHECKOUT / "molecule" / "stack"
 sys.path.insert(0, str(STACK))
 faults = importlib.import_module("fault")  # molecule/stack/fault.py
-sys.path.insert(0, str(CHECKOUT / "molecule" / "default" / "tests"))
-credential_format = importlib.import_module("credential_format")
 
 SECRETS = ("POSTGRES_PASSWORD", "JWT_SECRET", "ENCRYPTION_KEY", "SENDGRID_API_KEY", "SEED_PASSWORD")
 POLL_SECONDS = 0.05

@@ -50,7 +50,8 @@ from typing import Any
 import pytest
 import testinfra
 
-sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode does not: for the module beside this file
+sys.path.insert(0, str(Path(__file__).parents[2] / "harness"))
+sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode does not: for the modules beside this file
 
 from circuit_sage import CircuitSage, Reply, Settings
 from made_company import PASSWORD, Company, company_made

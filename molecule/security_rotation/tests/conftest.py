@@ -14,7 +14,6 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / "harness"))
 # The databases of the billing's tests serve here too.
 sys.path.insert(0, str(Path(__file__).parents[2] / "billing_errors" / "tests"))
-sys.path.insert(0, str(Path(__file__).parents[2] / "default" / "tests"))
 sys.path.insert(0, str(Path(__file__).parent))
 
 # Else a failed assertion in one of these would not say what it compared.
