@@ -7,6 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 say() { printf '  clean: %s\n' "$*"; }
 
 if setup/engine.sh answers; then
+  setup/second_stack.sh down
   molecule/stack/stack.sh down
   mapfile -t images < <({ docker images --quiet 'circuit-sage-sandbox/*'; docker images --quiet --filter label=circuit-sage.sandbox.base
     docker images --quiet --filter "label=com.docker.compose.project=${SANDBOX_PROJECT:-circuit-sage-sandbox}"; } | sort -u)
