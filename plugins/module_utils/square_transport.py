@@ -77,7 +77,7 @@ class Client:
         target = urlsplit(url).path + (f"?{httpx.QueryParams(params)}" if params else "")
         body = None if json is None else _written(json)
         try:
-            answer = self._pool.urlopen(
+            answer = self._pool.request(
                 method, target, body=body, headers={**headers, "accept-encoding": "gzip"}, retries=False, redirect=False
             )
         except urllib3.exceptions.HTTPError as error:

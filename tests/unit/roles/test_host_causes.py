@@ -48,6 +48,14 @@ def without_ports(name: str) -> dict[str, t.Any]:
     return observations
 
 
+def without_holder(name: str, said: str | None) -> dict[str, t.Any]:
+    """A recorded observation in which nobody knows who holds the port, and what the engine said of it."""
+    observations = recorded(name, stack__services__backend__error=said)
+    for port in observations["host"]["ports"]:
+        port.update(holder=None)
+    return observations
+
+
 NEAR_MISSES = {
     "137 without the engine's mark is a SIGKILL from somebody": recorded(
         "container_oom", stack__services__backend__oom_killed=False, stack__services__backend__exit_code=137
@@ -76,6 +84,7 @@ NEAR_MISSES = {
         "backend_hung", postgres__activity={"holders": [{"service": "backend", "state": "active", "count": 3}]}
     ),
     "a port that Docker holds for the container itself is not taken": without_ports("port_taken"),
+    "a port that nobody seems to hold, of a container that is just ending, is not taken": without_holder("port_taken", None),
     "a lower limit of open files that is not reached is no cause": recorded(
         "descriptors_exhausted", host__containers__backend__open_files_share=0.3
     ),
@@ -187,6 +196,11 @@ def test_a_process_of_somebody_else_is_ended_only_when_it_is_approved_by_name(ca
     assert left["decision"] == "leave"
     (approved,) = diagnosis.plan(findings, approve=[cause])
     assert approved["decision"] == "act"
+
+
+def test_without_the_rights_to_see_who_holds_a_port_the_engine_tells_that_it_is_taken() -> None:
+    said = recorded("port_taken")["stack"]["services"]["backend"]["error"]
+    assert found(without_holder("port_taken", said)) == ["port_taken"]
 
 
 @pytest.mark.parametrize("name", OBSERVED)

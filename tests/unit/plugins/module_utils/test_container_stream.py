@@ -33,7 +33,7 @@ def test_what_is_printed_is_handed_on(engine: EngineServer, runner: StreamRunner
 
 def test_what_is_read_is_typed(engine: EngineServer, runner: StreamRunner) -> None:
     engine.prints = lambda _ran: framed((2, b"done"))
-    assert runner.give_input("db", ["load"], (b"x" * 70_000 for _ in range(5)), {}, 5).errors == b"done"
+    assert runner.give_input("db", ["load"], (b"x" * 70_000 for _number in range(5)), {}, 5).errors == b"done"
     assert engine.ran[0].typed == b"x" * 350_000
 
 

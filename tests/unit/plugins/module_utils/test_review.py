@@ -45,9 +45,9 @@ RECORD: Mapping = {
 }
 
 
-def made(old: Mapping | None = None, record: Mapping = RECORD, **asked: t.Any) -> Mapping:
+def made(old: Mapping | None = None, record: Mapping | None = None, **asked: t.Any) -> Mapping:
     """The review with what is asked for."""
-    return review.made(record, old, LISTS, {**NOTHING, **asked}, NOW)
+    return review.made(record or RECORD, old, LISTS, {**NOTHING, **asked}, NOW)
 
 
 def item(found: Mapping, name: str) -> Mapping:
