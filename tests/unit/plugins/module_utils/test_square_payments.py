@@ -138,7 +138,7 @@ class Scripted:
         self._answer = status, body
         self.asked: list[str] = []
 
-    def urlopen(self, _method: str, target: str, **_how: t.Any) -> t.Any:
+    def request(self, _method: str, target: str, **_how: t.Any) -> t.Any:
         self.asked.append(target)
         if isinstance(self._answer[1], Exception):
             raise self._answer[1]
