@@ -126,7 +126,7 @@ def test_a_channel_that_is_down_or_hangs_delays_nothing(sandbox: Sandbox, tmp_pa
     assert web.at("/slack")[0]["at"] - refused[0]["at"] >= 2
     assert statuses(web, "/slack") == STATUSES
     state = run.record.folder / "outbox" / "email.state"
-    eventually(lambda: "no answer" in state.read_text() or "timed out" in state.read_text(), 20, "the mail server is given up for now")
+    eventually(lambda: "no answer" in state.read_text() or "timed out" in state.read_text(), 20, "the mail server is left alone")
     # Nothing was said to the public: that waits for a person.
     assert web.at("/v1/pages", 201) == []
 
