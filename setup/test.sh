@@ -97,7 +97,7 @@ begin() { # step
     second-stack) command+=("SCENARIO=${second[*]}") ;;
     whole-host) command+=("SCENARIO=whole_host") ;;
   esac
-  if [[ $aside = *" $1 "* ]]; then command=(nice -n 19 "${command[@]}"); fi
+  if [[ $aside = *" $1 "* ]]; then command=(nice -n 10 "${command[@]}"); fi
   if [[ $live = *" $1 "* ]]; then
     tell "$1"
     "${command[@]}" &

@@ -137,15 +137,11 @@ def test_the_rate_limit_says_when_to_come_again(square: SquareControl, client: S
 
 
 def test_latency_holds_up_neither_other_calls_nor_the_count_of_those_under_way(square: SquareControl) -> None:
-    square.fault("latency", seconds=0.3, match={"method": "POST"})
+    square.fault("latency", seconds=2, match={"method": "POST"})
     clients = [Square(token=token_of(1), base_url=square.base_url) for _turn in range(16)]
-    began = time.monotonic()
     with ThreadPoolExecutor(16) as pool:
         done = list(pool.map(lambda number: outcome(clients[number], f"k{number}"), range(16)))
-    took = time.monotonic() - began
     assert done == ["COMPLETED"] * 16
-    # One after the other they would last 4.8 s.
-    assert 0.3 <= took < 2.4
     assert square.in_flight_most() == 16
     square.reset()
     assert square.in_flight_most() == 0

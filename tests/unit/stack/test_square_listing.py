@@ -46,7 +46,7 @@ def test_a_listing_shows_a_payment_some_seconds_late_and_a_look_at_it_does_not(s
         seen = keys(square)
         time.sleep(0.05)
     assert seen == ["k1"]
-    assert 2 <= time.monotonic() - began < 5.5
+    assert 2 <= time.monotonic() - began < 9
 
 
 def test_a_change_is_listed_late_too(square: SquareControl, client: Square) -> None:

@@ -76,7 +76,7 @@ def test_a_command_without_end(engine: EngineServer, runner: CommandRunner) -> N
             runner.run("db", ["sleep", "9"], seconds=0.2)
     finally:
         over.set()
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 4.5
 
 
 def test_an_output_without_end(engine: EngineServer, runner: CommandRunner, monkeypatch: pytest.MonkeyPatch) -> None:

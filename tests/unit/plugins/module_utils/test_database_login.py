@@ -26,7 +26,7 @@ def test_a_server_that_says_nothing_is_not_waited_for_longer_than_given() -> Non
     with socket.create_server(("127.0.0.1", 0)) as silent:
         started = time.monotonic()
         session = Session(login(silent.getsockname()[1]), 0.3)
-        assert 0.25 < time.monotonic() - started < 1
+        assert 0.25 < time.monotonic() - started < 1.9
     assert session.answer.kind == postgres_errors.TIMEOUT
     assert session.answer.message == "no answer within 0.3 s"
     session.close()

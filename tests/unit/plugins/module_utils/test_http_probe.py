@@ -87,7 +87,7 @@ class Service(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if self.path == "/hang":
-            time.sleep(1)
+            time.sleep(8)
             return
         if self.path == "/drip":
             self.wfile.write(b"HTTP/1.1 200 OK\r\n")
@@ -125,13 +125,14 @@ def closed_port() -> int:
 
 def test_all_at_once_in_the_given_order(service: str, closed_port: int) -> None:
     began = time.monotonic()
-    paths = ["/404", "/hang", "/drip", "/503", "/200"]
-    probes = http_probe.probe_all([*(service + path for path in paths), f"http://127.0.0.1:{closed_port}/"], 0.4, True)
-    assert time.monotonic() - began < 1
-    assert [probe["class"] for probe in probes] == ["not_found", "timeout", "timeout", "unhealthy", "ok", "refused"]
-    assert [probe["status"] for probe in probes] == [404, None, None, 503, 200, None]
+    paths = ["/404", "/hang", "/drip", "/503", "/200", "/hang", "/hang", "/hang"]
+    probes = http_probe.probe_all([*(service + path for path in paths), f"http://127.0.0.1:{closed_port}/"], 1, True)
+    # One after the other they would last 5 s.
+    assert time.monotonic() - began < 4
+    assert [probe["class"] for probe in probes] == ["not_found", "timeout", "timeout", "unhealthy", "ok", *["timeout"] * 3, "refused"]
+    assert [probe["status"] for probe in probes] == [404, None, None, 503, 200, None, None, None, None]
     assert probes[4]["body"] == f'{{"status": "ok", "token": {MASK}}}'
-    assert probes[5]["error"] == "[Errno 111] Connection refused"
+    assert probes[-1]["error"] == "[Errno 111] Connection refused"
     assert all(set(probe) == {"url", "status", "class", "milliseconds", "database", "body", "error"} for probe in probes)
 
 
@@ -156,7 +157,7 @@ def test_waiting_ends_with_the_first_good_answer() -> None:
 def test_waiting_ends_when_the_time_is_over() -> None:
     began = time.monotonic()
     assert http_probe.until(lambda: [{"class": "refused"}], 0.15, lambda: True)["answers"] is False
-    assert time.monotonic() - began < 1
+    assert 0.15 <= time.monotonic() - began < 5
 
 
 def test_waiting_ends_when_no_answer_may_come() -> None:
@@ -169,7 +170,7 @@ def test_an_answer_that_is_late_gets_a_moment_when_it_is_hopeless(service: str) 
     hopeless = threading.Event()
     hopeless.set()
     began = time.monotonic()
-    (probe, fast) = http_probe.probe_all([f"{service}/hang", f"{service}/200"], 3, True, hopeless)
-    assert time.monotonic() - began < 1
+    (probe, fast) = http_probe.probe_all([f"{service}/hang", f"{service}/200"], 6, True, hopeless)
+    assert time.monotonic() - began < 5
     assert (probe["class"], fast["class"]) == ("timeout", "ok")
     assert probe["error"] == "no complete answer within 0.3 seconds"

@@ -72,12 +72,12 @@ def test_which_variables_hold_secrets() -> None:
 
 def test_a_log_costs_little() -> None:
     lines = ["LOG:  checkpoint complete: wrote 3 buffers (0.0%)", 'FATAL:  password authentication failed for user "circuit_sage_user"']
-    began = time.monotonic()
+    began = time.process_time()
     assert redact("\n".join(lines * 5000)).count(MASK) == 0
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
 
 
 def test_a_hostile_line_costs_time_in_proportion() -> None:
-    began = time.monotonic()
+    began = time.process_time()
     redact("password" * 500 + "-a." * 1000 + "://" * 500)
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
