@@ -11,7 +11,7 @@ import typing as t
 from ansible import context
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils import diagnosis, run_settings
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import diagnosis, incident_runs, run_settings
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import Record, redacted, utc_now
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.report_files import write_report
@@ -27,8 +27,8 @@ _TOLD_SECONDS = 1.0
 
 
 def _of(incident: dict[str, t.Any], told: dict[str, t.Any]) -> dict[str, t.Any]:
-    """What was told, if it is of this incident."""
-    return told if told.get("incident") == incident["id"] else {}
+    """What was told, if it is of this run of the incident."""
+    return told if told.get("incident") == incident["run"] else {}
 
 
 def continuation(findings: t.Sequence[dict[str, t.Any]], arguments: t.Mapping[str, t.Any]) -> str:
@@ -106,7 +106,7 @@ class ActionModule(ActionBase):
             or diagnosis.conclude(
                 found.get("before"),
                 found.get("after"),
-                record.content["findings"],
+                incident_runs.found(record.content),
                 acted=bool(found.get("tried")),
                 act=incident["act"],
                 failure=options["failure"],
@@ -115,16 +115,16 @@ class ActionModule(ActionBase):
         )
         end["text"] = run_settings.in_variables(end["text"])
         if end["outcome"] == "escalated":
-            end["text"] += continuation(record.content["findings"], context.CLIARGS)
+            end["text"] += continuation(incident_runs.found(record.content), context.CLIARGS)
         content = record.content
-        content["outcome"], content["summary"] = end["outcome"], redacted(end["text"])
+        left = incident_runs.end(content, end["outcome"], utc_now(), found.get("before"))
+        if left:
+            end["text"] += f"; open in this incident: {', '.join(left)}, which this run does not look for"
+        content["summary"] = redacted(end["text"])
         unseen = judged["impact"] if judged else ["unknown: the system was not observed"]
         content["drift_after"] = [item["text"] for item in found.get("after", {}).get("drift") or []]
-        content["impact"] = redacted(diagnosis.symptoms(found["before"]) if found else unseen)
-        if end["outcome"] in ("healthy", "resolved"):
-            content["resolved_at"] = utc_now()
-            for finding in content["findings"]:
-                finding["status"] = "harmless" if finding.get("harmless") else "mended"
+        impact = diagnosis.symptoms(found["before"]) if found else unseen
+        content["impact"] = list(dict.fromkeys([*content.get("impact", []), *redacted(impact)]))
         end["entry"] = record.event(end["outcome"], end["text"])
         write_report(record)
         return end

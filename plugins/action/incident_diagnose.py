@@ -112,7 +112,7 @@ class ActionModule(ActionBase):
         account = self._tell(record, observed, findings, "proof" if earlier else "seen", keep=sick and not earlier)
         if options["severities"] and not earlier:
             account += self._judge(record, triage.assess(observed, findings, symptoms, options["severities"]))
-        told = (incident["id"], before, observed, findings, planned, symptoms, tried)
+        told = (incident["run"], before, observed, findings, planned, symptoms, tried)
         return {**dict(zip(_RETURNED, told, strict=True)), "account": account}
 
     @staticmethod
@@ -135,7 +135,8 @@ class ActionModule(ActionBase):
         own = [finding.get("severity") for finding in findings]
         # The worst severity of the causes, where each of them has one of its own: the playbook's is a guess before that.
         if own and all(own):
-            record.content["severity"] = min(t.cast("list[str]", own))
+            earlier = [record.content["severity"]] if len(record.content["runs"]) > 1 else []
+            record.content["severity"] = min(t.cast("list[str]", own) + earlier)
         account = [record.event(event, diagnosis.seen(observed))]
         if keep:
             opened = record.content["opened_at"]

@@ -10,6 +10,7 @@ import getpass
 import os
 import shlex
 import typing as t
+from pathlib import Path
 
 from ansible.plugins.action import ActionBase
 
@@ -55,6 +56,7 @@ class ActionModule(ActionBase):
                 "record_dir": {"type": "str"},
                 "lock_dir": {"type": "str", "default": "/run/lock"},
                 "lock_seconds": {"type": "int", "default": 1800},
+                "join": {"type": "str", "default": ""},
             }
         )
         try:
@@ -80,21 +82,29 @@ class ActionModule(ActionBase):
         act = options["mode"] == "remediate" and not self._task.check_mode
         base = record_base(options["record_dir"] or "", task_vars["playbook_dir"])
         done_lately = Record.done_lately(base, host)
-        record = Record.create(base, options["kind"], options["title"], host, options["severity"])
-        result["account"] = [record.event("opened", f"{options['title']} on {host}" + ("" if act else " (diagnosis only)"))]
         path = lock.lock_path(options["lock_dir"], options["project_name"])
-        try:
+        if options["join"]:
+            # Refused, it leaves the incident as it is.
+            record = Record.joined(base, options["join"], options["kind"], options["title"], host)
             note = self._take_lock(path, record, options, act)
-        except IncidentError as error:
-            record.content["outcome"] = "escalated"
-            result["account"].append(record.event("refused", str(error)))
-            raise
+            record.point_latest(Path(base))
+            result["account"] = [self._begun(record, "joined", options["title"], act)]
+        else:
+            record = Record.create(base, options["kind"], options["title"], host, options["severity"])
+            result["account"] = [self._begun(record, "opened", options["title"], act)]
+            try:
+                note = self._take_lock(path, record, options, act)
+            except IncidentError as error:
+                record.content["outcome"] = "escalated"
+                result["account"].append(record.event("refused", str(error)))
+                raise
         if note:
             result["account"].append(record.event("lock", note))
         if act and channels:
             self._send_what_waits(record, base, channels, result)
         return {
             "id": record.content["id"],
+            "run": f"{record.content['id']}/{len(record.content['runs'])}",
             "folder": str(record.folder),
             "title": options["title"],
             "act": act,
@@ -103,6 +113,11 @@ class ActionModule(ActionBase):
             "lock": path if act else None,
             "done_lately": done_lately,
         }
+
+    @staticmethod
+    def _begun(record: Record, event: str, title: str, act: bool) -> dict[str, t.Any]:
+        """The first line of a run in its incident."""
+        return record.event(event, f"{title} on {record.content['host']}" + ("" if act else " (diagnosis only)"))
 
     def _channels(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any] | None:
         """The settings of what is told, checked."""
@@ -128,6 +143,9 @@ class ActionModule(ActionBase):
             if not shown:
                 return None
             held = lock.read(shown, path)
+            if held["incident"] == record.content["id"] and not lock.stale(held):
+                # Both would write into one record.
+                raise IncidentError(lock.refusal(held))
             return None if lock.stale(held) else "what is seen here may change: " + lock.refusal(held).partition(";")[0]
         # The parent is the ansible-playbook process: actions run in a worker that ends with its task.
         mine = lock.claim(record.content["id"], os.getppid(), getpass.getuser(), options["lock_seconds"])

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+from . import incident_runs
 from .errors import IncidentError
 from .redaction import MASK, is_secret_name, redact
 from .report import as_csv
@@ -98,6 +99,7 @@ class Record:
                 "title": title,
                 "host": host,
                 "severity": severity,
+                "runs": [incident_runs.begun(kind, title, now)],
                 "outcome": None,
                 "opened_at": now,
                 "resolved_at": None,
@@ -110,6 +112,19 @@ class Record:
         )
         record.save()
         record.point_latest(Path(base))
+        return record
+
+    @classmethod
+    def joined(cls, base: str, name: str, kind: str, title: str, host: str) -> Record:
+        """Return the record of an open incident that a run joins. Nothing is written yet."""
+        record = cls.named(Path(base), name)
+        content, closed = record.content, (record.review() or {}).get("closed_at")
+        advice = "leave -e incident out, so that this run opens one of its own"
+        if content["host"] != host:
+            raise IncidentError(f"the incident {content['id']} is of {content['host']}, not of {host}; name one of {host}, or {advice}")
+        if closed:
+            raise IncidentError(f"the review of the incident {content['id']} was closed at {closed}; {advice}")
+        incident_runs.join(content, kind, title, utc_now())
         return record
 
     @staticmethod
@@ -153,13 +168,12 @@ class Record:
         """How often each remedy was carried out on a host in the last 24 hours, after the records under *base*."""
         since = (datetime.now(timezone.utc) - LATELY).isoformat(timespec="milliseconds")
         done: dict[str, int] = {}
-        # A record is named by the time at which it was opened, and a run that began a day before its remedy is none.
-        oldest = (datetime.now(timezone.utc) - 2 * LATELY).strftime("%Y%m%d")
+        oldest = (datetime.now(timezone.utc) - LATELY).timestamp()
         for folder in sorted(Path(base).glob("[0-9]*-*")):
-            if folder.name < oldest:
-                continue
-            # One that is not readable is an earlier run's trouble, and counts for nothing.
-            with contextlib.suppress(IncidentError):
+            # One that is not readable is an earlier run's trouble, and counts for nothing. An old incident may have been joined lately.
+            with contextlib.suppress(IncidentError, OSError):
+                if (folder / "incident.json").stat().st_mtime < oldest:
+                    continue
                 content = cls.load(str(folder)).content
                 for one in content.get("remedies") or [] if content.get("host") == host else []:
                     if one["at"] >= since:
@@ -203,6 +217,7 @@ class Record:
         for finding in redacted(list(findings)):
             if finding["id"] in known:
                 known[finding["id"]].update(finding)
+                known[finding["id"]].pop("earlier", None)
             else:
                 self.content["findings"].append(finding)
 
@@ -217,7 +232,8 @@ class Record:
 
     def settle_changes(self, broke_off: bool) -> None:
         """The changes were made; but where the run *broke off* in the remedies that were planned last, not surely the last one of those."""
-        changes, remedies = self.content["changes"], self.content["remedies"]
+        began, remedies = self.content["runs"][-1]["at"], self.content["remedies"]
+        changes = [change for change in self.content["changes"] if change["at"] >= began]
         for change in changes:
             change["done"] = True
         if broke_off and changes and (not remedies or changes[-1]["at"] >= remedies[-1]["at"]):

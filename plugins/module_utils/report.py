@@ -47,14 +47,19 @@ def change_words(change: Mapping) -> str:
     return f"{change['action']}{'' if change['done'] else ' (the run broke off here: look whether it was done)'}"
 
 
+def is_left_alone(finding: Mapping) -> bool:
+    """Whether a finding was left to a person, and no later run saw it gone."""
+    return finding.get("decision") == "leave" and finding.get("status") != "mended"
+
+
 def left_alone(record: Mapping) -> list[tuple[str, str]]:
     """The findings that nobody mended, each with why: what is still wrong."""
-    return [(finding["id"], finding["reason"]) for finding in record["findings"] if finding.get("decision") == "leave"]
+    return [(finding["id"], finding["reason"]) for finding in record["findings"] if is_left_alone(finding)]
 
 
 def follow_ups(record: Mapping) -> list[tuple[str, str]]:
     """What a person has to find out of the findings that were mended."""
-    mended = [finding for finding in record["findings"] if finding.get("decision") != "leave"]
+    mended = [finding for finding in record["findings"] if not is_left_alone(finding)]
     return [(finding["id"], finding["escalate"]) for finding in mended if finding.get("escalate")]
 
 

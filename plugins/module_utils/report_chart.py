@@ -21,7 +21,7 @@ Mapping = dict[str, t.Any]
 
 # The lanes from top to bottom, and the events of the timeline that each one shows. The others stand in the list below the picture.
 LANES = {
-    "seen": ("opened", "seen", "unknown"),
+    "seen": ("opened", "joined", "seen", "unknown"),
     "cause": ("cause",),
     "act": ("act", "did"),
     "proof": ("proof",),

@@ -64,6 +64,12 @@ options:
     description: Seconds after which the lock expires.
     type: int
     default: 1800
+  join:
+    description:
+      - The id of an open incident, or V(latest), whose record this run goes on with. It has to be of the same host, and its review not closed.
+      - Empty opens a new one.
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""
@@ -82,7 +88,7 @@ ansible_facts:
   type: dict
   contains:
     circuit_sage_incident:
-      description: The incident's C(id), C(folder), C(title), whether it may C(act), C(risk_limit), C(approve) and the path of its C(lock).
+      description: The incident's C(id), its C(run) (the C(id) with a number), its C(folder), C(title), whether it may C(act), C(risk_limit), C(approve) and the path of its C(lock).
       type: dict
       returned: success
 account:

@@ -86,6 +86,9 @@ class Announcer:
         self._settings = chosen
         self.box = Outbox(record.folder)
         self.queued: dict[str, list[str]] = {}
+        # A message is told once by its name, and a run that joined has its own to tell.
+        number = len(record.content["runs"])
+        self._of_run = f"-run-{number}" if number > 1 else ""
 
     def due(self, status: str, severity: str) -> str | None:
         """When the next update is due after one of now; None when the incident is over."""
@@ -134,6 +137,14 @@ class Announcer:
         """Call the first level of the escalation path, once."""
         return self.call_level(1) if self._settings["notify_escalation"] and not self.box.desk()["levels"] else []
 
+    def of_run(self, name: str) -> str:
+        """The name of a message that each run has to tell."""
+        return f"{name}{self._of_run}"
+
+    def is_first_word(self) -> bool:
+        """Whether nobody has heard of the incident, or was told that it is over."""
+        return not self.box.path.is_dir() or bool(self.box.desk()["over"])
+
     def told(self) -> str:
         """What was put into the outbox, in one line."""
         return "; ".join(f"{status} for {', '.join(whom)}" for status, whom in self.queued.items())
@@ -169,37 +180,42 @@ def of_diagnosis(record: Record, task_vars: Mapping[str, t.Any], templar: t.Any,
         # A cause that is harmless is none to call people for.
         findings = [one for one in found["findings"] if not one.get("harmless")]
         if not found["tried"]:
-            if symptoms or findings:
+            if (symptoms or findings) and announcer.is_first_word():
                 first = "; ".join(symptoms) or findings[0]["title"]
                 impact = [*symptoms, *record.content.get("affected", [])]
-                announcer.tell_team("investigating", "Investigating", first, impact, announcer.first_level())
-                announcer.tell_public("investigating", "Investigating")
+                announcer.tell_team(announcer.of_run("investigating"), "Investigating", first, impact, announcer.first_level())
+                announcer.tell_public(announcer.of_run("investigating"), "Investigating")
+                if announcer.box.desk()["over"]:
+                    announcer.box.note_on_desk(over=False)
             if findings:
-                announcer.tell_team("identified", "Identified", _causes(findings), symptoms)
-                announcer.tell_public("identified", "Identified")
+                announcer.tell_team(announcer.of_run("identified"), "Identified", _causes(findings), symptoms)
+                announcer.tell_public(announcer.of_run("identified"), "Identified")
             return
         left = f" Still to see: {'; '.join(symptoms)}." if symptoms else " It answers again; this is being proven."
         done = f"Done: {', '.join(one['remedy'] for one in record.content['remedies'])}.{left}"
-        announcer.tell_team("monitoring", "Monitoring", done, symptoms or ["None is seen any more."])
+        announcer.tell_team(announcer.of_run("monitoring"), "Monitoring", done, symptoms or ["None is seen any more."])
         if not symptoms:
-            announcer.tell_public("monitoring", "Monitoring")
+            announcer.tell_public(announcer.of_run("monitoring"), "Monitoring")
         if found["planned"]:
-            announcer.tell_team(f"identified-{len(found['tried'])}", "Identified", _causes(found["planned"]), symptoms)
+            announcer.tell_team(announcer.of_run(f"identified-{len(found['tried'])}"), "Identified", _causes(found["planned"]), symptoms)
 
     return _announce(record, task_vars, templar, tell)
 
 
 def of_end(record: Record, task_vars: Mapping[str, t.Any], templar: t.Any, outcome: str, text: str) -> Told:
-    """What is told when the incident is closed. Of a run that found nothing, or did what it was there for, nobody hears."""
+    """What is told when a run closes the incident. Of one that found nothing, or did what it was there for, nobody hears.
+
+    An incident that an earlier run escalated is over when this one found the system well.
+    """
 
     def tell(announcer: Announcer) -> None:
         if outcome == "escalated":
-            announcer.tell_team("escalated", "Escalated", text, record.content["impact"], announcer.first_level())
+            announcer.tell_team(announcer.of_run("escalated"), "Escalated", text, record.content["impact"], announcer.first_level())
             if any(message.audience == "external" for message in announcer.box.messages()):
-                announcer.tell_public("escalated", "Escalated")
-        elif outcome == "resolved" and announcer.box.path.is_dir():
-            announcer.tell_team("resolved", "Resolved", text, ["None any more."])
-            announcer.tell_public("resolved", "Resolved")
+                announcer.tell_public(announcer.of_run("escalated"), "Escalated")
+        elif record.content["outcome"] == "resolved" and not announcer.is_first_word():
+            announcer.tell_team(announcer.of_run("resolved"), "Resolved", text, ["None any more."])
+            announcer.tell_public(announcer.of_run("resolved"), "Resolved")
             announcer.box.note_on_desk(over=True)
 
     return _announce(record, task_vars, templar, tell)

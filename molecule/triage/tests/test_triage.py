@@ -41,9 +41,14 @@ def test_two_faults_are_classified_and_then_mended(sandbox: Sandbox, player: Pla
             assert "**Severity**: P1 (complete service outage)" in record.report
             assert f"- {requests}" in record.report.split("## Impact")[1]
 
-            mended = player.play("-e", "triage_remediate=true")
+            mended = player.play("-e", "triage_remediate=true", "-e", f"incident={record.content['id']}")
             assert (mended.status, mended.record.outcome) == (0, "resolved"), mended.output
-            touched = [change["component"] for change in mended.record.content["changes"]]
+            content = mended.record.content
+            # One incident, from the first look to the proof.
+            assert (content["id"], content["opened_at"]) == (record.content["id"], record.content["opened_at"])
+            assert [run["outcome"] for run in content["runs"]] == ["diagnosed", "resolved"]
+            assert mended.record.events("joined") == [f"Triage on {content['host']}"]
+            touched = [change["component"] for change in content["changes"]]
             assert touched.index("postgres") < touched.index("frontend")
             sandbox.prove_write()
             assert sandbox.rows() == seeded_rows
@@ -73,4 +78,5 @@ def test_what_cannot_be_used_is_refused(player: Player) -> None:
     run = player.play("-e", "triage_traffic_minutes=soon")
     assert run.status == 2
     assert "triage_traffic_minutes" in run.said()
+    assert "there is no incident nowhere in" in player.play("-e", "incident=nowhere").said()
     assert "triage_remedaite" in player.play("-e", "triage_remedaite=true").said()

@@ -77,6 +77,7 @@ def test_a_run_from_the_first_look_to_the_end(tmp_path: Path, started: list[Path
         record, variables(), Templar(), look(CAUSE, tried=["start_postgres"], symptoms=["the service does not answer"])
     )
     announcement.of_diagnosis(record, variables(), Templar(), look(tried=["start_postgres", "restart_backend"]))
+    record.content["outcome"] = "resolved"
     told = announcement.of_end(record, variables(), Templar(), "resolved", "mended and proven")
     assert names(record) == [
         *("investigating", "investigating-public", "identified", "identified-public", "monitoring", "identified-1"),
@@ -89,6 +90,28 @@ def test_a_run_from_the_first_look_to_the_end(tmp_path: Path, started: list[Path
     assert len(started) == 4
     assert told.account[0]["text"] == "Resolved for email, webhook, statuspage"
     assert told.came_through(0)[0]["text"] == ("email 0 of 5 (on its way); webhook 0 of 5 (on its way); statuspage 0 of 4 (on its way)")
+
+
+def test_a_run_that_joined_tells_of_itself(tmp_path: Path) -> None:
+    record = opened(tmp_path)
+    record.content["impact"] = []
+    announcement.of_diagnosis(record, variables(), Templar(), look(LEFT))
+    announcement.of_end(record, variables(), Templar(), "escalated", "a person is needed")
+    record.content["outcome"] = "escalated"
+    record = Record.joined(str(record.folder.parent), "latest", "db_failure", "Database connection failure", "host1")
+    announcement.of_diagnosis(record, variables(), Templar(), look(CAUSE))
+    told = [name for name in names(record) if not name.endswith("-public")]
+    assert told == ["investigating", "identified", "escalated", "identified-run-2"]
+    record.content["outcome"] = "escalated"
+    announcement.of_end(record, variables(), Templar(), "resolved", "mended; open in this incident: another")
+    assert [name for name in names(record) if "resolved" in name] == []
+    record.content["outcome"] = "resolved"
+    announcement.of_end(record, variables(), Templar(), "healthy", "nothing is broken")
+    assert [name for name in names(record) if "resolved" in name] == ["resolved-run-2", "resolved-run-2-public"]
+    # What breaks again after that is told of from the beginning.
+    announcement.of_diagnosis(record, variables(), Templar(), look({**CAUSE, "id": "other"}))
+    assert "investigating-run-2" in names(record)
+    assert Outbox(record.folder).desk()["over"] is False
 
 
 def test_what_nobody_hears_of(tmp_path: Path, started: list[Path]) -> None:
