@@ -66,7 +66,8 @@ options:
     default: 1800
   join:
     description:
-      - The id of an open incident, or V(latest), whose record this run goes on with. It has to be of the same host, and its review not closed.
+      - The id of an open incident, or V(latest), whose record this run goes on with.
+      - It has to be of the same host, and its review not closed.
       - Empty opens a new one.
     type: str
     default: ""
@@ -88,7 +89,9 @@ ansible_facts:
   type: dict
   contains:
     circuit_sage_incident:
-      description: The incident's C(id), its C(run) (the C(id) with a number), its C(folder), C(title), whether it may C(act), C(risk_limit), C(approve) and the path of its C(lock).
+      description:
+        - The incident's C(id), its C(run) (the C(id) with a number), its C(folder), its C(title), whether it may C(act), C(risk_limit), C(approve)
+          and the path of its C(lock).
       type: dict
       returned: success
 account:

@@ -92,7 +92,7 @@ def test_only_its_own_changes_are_settled(record: Record) -> None:
 @pytest.mark.parametrize(
     ("name", "host", "words"),
     [
-        ("20260101-000000-db_failure-abcd", "sandbox", "there is no incident 20260101-000000-db_failure-abcd in .*; name one of the folders"),
+        ("20260101-000000-db_failure-abcd", "sandbox", "there is no incident 20260101-000000-db_failure-abcd in .*; name one of"),
         ("../etc", "sandbox", "there is no incident ../etc"),
         ("latest", "another", "is of sandbox, not of another; name one of another, or leave -e incident out"),
     ],
@@ -105,7 +105,8 @@ def test_what_cannot_be_joined(record: Record, name: str, host: str, words: str)
 
 
 def test_a_closed_incident_is_not_joined(record: Record) -> None:
-    review = {"made_at": "2026-11-30T04:00:00+00:00", "closed_at": "2026-11-30T05:00:00+00:00", "root_cause": "", "prevention": "", "items": []}
+    times = {"made_at": "2026-11-30T04:00:00+00:00", "closed_at": "2026-11-30T05:00:00+00:00"}
+    review = {**times, "root_cause": "", "prevention": "", "items": []}
     (record.folder / "review.json").write_text(json.dumps(review), encoding="utf-8")
     with pytest.raises(IncidentError, match=r"was closed at 2026-11-30T05:00:00\+00:00; leave -e incident out"):
         joined(record)
