@@ -90,8 +90,8 @@ ansible_facts:
   contains:
     circuit_sage_incident:
       description:
-        - The incident's C(id), its C(run) (the C(id) with a number), its C(folder), its C(title), whether it may C(act), C(risk_limit), C(approve)
-          and the path of its C(lock).
+        - The incident's C(id), its C(run) (the C(id) with a number), its C(folder), its C(title), whether it may C(act), C(risk_limit),
+          C(approve) and the path of its C(lock).
       type: dict
       returned: success
 account:

@@ -18,7 +18,7 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils.rep
 
 OUTAGE = {"id": "postgres_stopped", "role": "db_failure", "status": "found", "decision": "leave", "reason": "above the limit"}
 BILLING = {"id": "wrong_amount", "role": "billing_errors", "status": "found", "decision": "leave", "reason": "above the limit"}
-SYSTEM = {"stack": {"engine": {}}}
+SYSTEM: dict[str, t.Any] = {"stack": {"engine": {}}}
 
 
 @pytest.fixture
