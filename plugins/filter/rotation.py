@@ -11,7 +11,7 @@ from datetime import datetime
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils import env_file, rotation_schedule
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import env_file, run_schedule
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 
 
@@ -24,10 +24,10 @@ def env_values(text: str, names: Sequence[str]) -> dict[str, str]:
     return {str(name): variables[name] for name in names if name in variables}
 
 
-def next_run(every: str) -> str:
+def next_run(every: str, hour: int = 3) -> str:
     """When a schedule runs next, in the machine's own time."""
     try:
-        return rotation_schedule.next_run(str(every), datetime.now()).isoformat(sep=" ", timespec="minutes")
+        return run_schedule.next_run(str(every), datetime.now(), int(hour)).isoformat(sep=" ", timespec="minutes")
     except IncidentError as error:
         raise AnsibleFilterError(str(error)) from None
 

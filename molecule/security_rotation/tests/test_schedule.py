@@ -24,7 +24,7 @@ def test_an_entry_comes_stays_and_goes(player: Player, tmp_path: Path) -> None:
     folder.mkdir()
     made = player.play("-v", "-e", json.dumps(settings), playbook=PLAYBOOK)
     assert made.status == 0, made.output
-    assert "the secrets are rotated quarterly, the next time at 20" in made.said()
+    assert "security_rotation runs quarterly, the next time at 20" in made.said()
     (entry,) = folder.iterdir()
     assert stat.S_IMODE(entry.stat().st_mode) == 0o600
     line = entry.read_text(encoding="utf-8").splitlines()[-1]
@@ -35,6 +35,12 @@ def test_an_entry_comes_stays_and_goes(player: Player, tmp_path: Path) -> None:
     assert subprocess.run(["sh", "-n", "-c", command], check=False).returncode == 0
     again = player.play("-v", "-e", json.dumps(settings), playbook=PLAYBOOK)
     assert "changed=0 " in again.said(), again.output
+    more = player.play("-e", json.dumps({"schedule_cron_dir": str(folder), "schedule_playbook": "status_update"}), playbook=PLAYBOOK)
+    assert "status_update runs every five minutes, the next time at 20" in more.said(), more.output
+    (reminders,) = set(folder.iterdir()) - {entry}
+    line = reminders.read_text(encoding="utf-8").splitlines()[-1]
+    assert line.startswith("*/5 * * * * root sleep \"$(shuf -i 0-0 -n 1)\"; ")
+    assert line.endswith("circuit_sage.incident_response.status_update")
     gone = player.play("-e", json.dumps({**settings, "schedule_state": "absent"}), playbook=PLAYBOOK)
     assert gone.status == 0, gone.output
-    assert list(folder.iterdir()) == []
+    assert list(folder.iterdir()) == [reminders]
