@@ -39,7 +39,7 @@ def test_an_entry_comes_stays_and_goes(player: Player, tmp_path: Path) -> None:
     assert "status_update runs every five minutes, the next time at 20" in more.said(), more.output
     (reminders,) = set(folder.iterdir()) - {entry}
     line = reminders.read_text(encoding="utf-8").splitlines()[-1]
-    assert line.startswith("*/5 * * * * root sleep \"$(shuf -i 0-0 -n 1)\"; ")
+    assert line.startswith('*/5 * * * * root sleep "$(shuf -i 0-0 -n 1)"; ')
     assert line.endswith("circuit_sage.incident_response.status_update")
     gone = player.play("-e", json.dumps({**settings, "schedule_state": "absent"}), playbook=PLAYBOOK)
     assert gone.status == 0, gone.output
