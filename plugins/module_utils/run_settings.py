@@ -97,5 +97,8 @@ def check(mode: str, risk_limit: str, approve: t.Any, causes: Sequence[dict[str,
     approved = as_list(approve)
     for name in approved:
         if name not in names:
-            raise IncidentError(f"incident_approve names {name}, which is no cause or remedy here; use one of {', '.join(names)}")
+            # All of them are more than anybody reads.
+            near = " or ".join(difflib.get_close_matches(name, names, n=3))
+            advice = f"did you mean {near}?" if near else "run without it first: what waits for an approval is named then"
+            raise IncidentError(f"incident_approve names {name}, which is no cause or remedy here; {advice}")
     return approved

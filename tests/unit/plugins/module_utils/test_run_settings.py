@@ -43,7 +43,8 @@ def test_approved_names_come_as_text_or_list(value: object, names: list[str]) ->
     [
         ("fix", "safe", [], "incident_mode is fix; use one of remediate, diagnose"),
         ("diagnose", "high", [], "incident_risk_limit is high; use one of safe, disruptive, destructive"),
-        ("diagnose", "safe", "c", "incident_approve names c, which is no cause or remedy here; use one of a, b, mend_a"),
+        ("diagnose", "safe", "c", "incident_approve names c, which is no cause or remedy here; run without it first: what waits for an"),
+        ("diagnose", "safe", "a,mend_b", "incident_approve names mend_b, which is no cause or remedy here; did you mean mend_a?"),
     ],
 )
 def test_a_value_that_is_no_choice_is_refused(mode: str, limit: str, approve: str, sentence: str) -> None:
