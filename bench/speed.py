@@ -30,6 +30,9 @@ SANDBOX_INVENTORY = CHECKOUT / "inventories" / "sandbox"
 DIAGNOSIS_ABOVE_FLOOR = 2.5
 REPAIR_ABOVE_ORACLE = 4.0
 REPAIR_ABOVE_GUIDE = 2.0
+# A triage looks at once at what each of these looks at by itself.
+TIMES_SLOWEST_LOOK = 2.0
+LOOKS = ("db_failure", "billing_errors", "payment_failure")
 # How many hosts a diagnosis grows to. Ansible's own number of forks works at them, five.
 HOSTS = (1, 10, 50)
 
@@ -66,6 +69,18 @@ class Speed:
         floor = Row("floor: a play without tasks", runs["floor"])
         bar = Bar.above("floor", floor.median, DIAGNOSIS_ABOVE_FLOOR)
         return [floor, Row("diagnosis of the healthy stack", runs["diagnosis"], bar)]
+
+    def triage(self, turns: int, floor: Row) -> list[Row]:
+        """The triage of the healthy stack, beside the slowest of the looks that it takes, each without the floor of an empty play."""
+        diagnose = ("--extra-vars", "incident_mode=diagnose")
+        ways = {name: partial(timed, self._respond(name, *diagnose), " s  healthy ") for name in LOOKS}
+        ways["triage"] = partial(timed, self._respond("triage"), " s  healthy ")
+        runs = measure_in_turns("healthy stack", ways, turns)
+        looks = [Row(f"diagnosis by {name}", runs[name]) for name in LOOKS]
+        slowest = max(look.median for look in looks)
+        limit = TIMES_SLOWEST_LOOK * (slowest - floor.median) + floor.median
+        bar = Bar("the slowest of them", slowest, f"≤ {TIMES_SLOWEST_LOOK:g} times the slowest look + floor", limit)
+        return [*looks, Row("triage of the healthy stack", runs["triage"], bar)]
 
     def growth(self, turns: int) -> list[Row]:
         """The diagnosis of the same stack under many names: what one host takes must not grow with their number."""
@@ -112,7 +127,8 @@ def measure(stack: Stack, options: argparse.Namespace) -> list[Row]:
     wait_for(stack.serves, HEALTH_SECONDS, "the sandbox was not healthy")
     with tempfile.TemporaryDirectory(prefix="circuit-sage-bench-") as folder:
         speed = Speed(stack, Path(folder))
-        rows = speed.diagnosis(options.cheap) + speed.growth(options.growth)
+        rows = speed.diagnosis(options.cheap)
+        rows += speed.triage(options.repairs, rows[0]) + speed.growth(options.growth)
         for outage in OUTAGES:
             rows += speed.repair(outage, options.repairs)
     return rows
@@ -137,7 +153,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cheap", type=int, default=5, help="repetitions of the floor and of the diagnosis (default %(default)s)")
     parser.add_argument("--growth", type=int, default=1, help="repetitions of the diagnosis of many hosts (default %(default)s)")
-    parser.add_argument("--repairs", type=int, default=3, help="repetitions of each way out of each outage (default %(default)s)")
+    parser.add_argument(
+        "--repairs", type=int, default=3, help="repetitions of the triage, and of each way out of each outage (default %(default)s)"
+    )
     parser.add_argument("--markdown", type=Path, default=RESULTS / "speed.md", help="file for the table as Markdown")
     options = parser.parse_args()
     end_as_by_ctrl_c()
