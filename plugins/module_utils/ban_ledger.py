@@ -62,6 +62,10 @@ def write_whole(path: Path, text: str) -> None:
         raise IncidentError(f"the ledger {path} cannot be written ({error.strerror}); run as root, or give another path") from None
 
 
+class LedgerUnreadable(IncidentError):
+    """The file is damaged, or none of ours: what is banned is not known any more."""
+
+
 class Ledger:
     """The bans by what is blocked. Each has `until`, `since`, `times` (how often it was blocked) and `run`, which says who and why.
 
@@ -83,7 +87,7 @@ class Ledger:
         except FileNotFoundError:
             return cls()
         except (OSError, ValueError) as error:
-            raise IncidentError(
+            raise LedgerUnreadable(
                 f"the ledger {path} cannot be read ({error}); put a copy of it back, or move it away to begin anew"
             ) from None
         try:
@@ -91,7 +95,7 @@ class Ledger:
                 return cls(content)
         except (AttributeError, KeyError, TypeError):
             pass
-        raise IncidentError(f"{path} is no ledger of this version; move it away to begin anew")
+        raise LedgerUnreadable(f"{path} is no ledger of this version; move it away to begin anew")
 
     def text(self) -> str:
         """What is written."""

@@ -59,10 +59,15 @@ bypassed:
   returned: success
   type: list
   elements: str
+unreadable:
+  description: Whether it was a damaged ledger that stopped the look.
+  returned: failure
+  type: bool
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.ban_ledger import LedgerUnreadable
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.ban_observer import BAN_INFO_OPTIONS, look
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 
@@ -73,7 +78,7 @@ def main() -> None:
     try:
         result = look(module.params)
     except IncidentError as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=str(error), unreadable=isinstance(error, LedgerUnreadable))
     module.exit_json(**result)
 
 

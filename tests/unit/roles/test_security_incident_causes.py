@@ -29,6 +29,7 @@ NEAR_MISSES = {
     "a rule of a user's own has no cause here": recorded("scanner", security__attacks=[attack("scanner", id="xmlrpc")]),
     "an edge that cannot be looked at tells nothing": recorded("scanner", security__attacks=None, security__bans=None),
     "bans that are in the kernel are not lost": recorded("bans_lost", security__bans=bans("bans_lost", lost=False)),
+    "an edge that has no ledger yet has no damaged one": recorded("ban_ledger_unreadable", security__bans=None),
     "a ban that our table holds too is no bypassed one": recorded(
         "ban_bypassed_by_docker", security__bans=bans("ban_bypassed_by_docker", bypassed=[])
     ),
