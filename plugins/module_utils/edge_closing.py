@@ -78,17 +78,17 @@ def server_bodies(text: str) -> Iterator[tuple[int, int]]:
     blocks: list[tuple[bool, int]] = []
     words: list[str] = []
     for found in _TOKEN.finditer(text):
-        token = found[0]
-        if token == "{":
+        word = found[0]
+        if word == "{":
             blocks.append((words == ["server"], found.end()))
-        elif token == "}" and blocks:
+        elif word == "}" and blocks:
             is_server, start = blocks.pop()
             if is_server:
                 yield start, found.start()
-        if token in "{};":
+        if word in "{};":
             words = []
-        elif not token.startswith("#"):
-            words.append(token)
+        elif not word.startswith("#"):
+            words.append(word)
 
 
 def line_for(folder: Path) -> str:

@@ -8,10 +8,10 @@ What says so, the claim, stands beside `enabled` in the value of the application
 
 from __future__ import annotations
 
-import os
 import typing as t
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 from .errors import IncidentError
 from .lock import boot_id, start_ticks
@@ -29,7 +29,7 @@ APPROVAL = "maintenance"
 def pid_namespace() -> str:
     """What tells the processes of this container, or of the host, from those of others: a pid means nothing elsewhere."""
     try:
-        return os.readlink("/proc/self/ns/pid")
+        return str(Path("/proc/self/ns/pid").readlink())
     except OSError:
         return ""
 

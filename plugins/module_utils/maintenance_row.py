@@ -25,7 +25,8 @@ FROM (SELECT * FROM system_settings) prior WHERE t.key = %(key)s AND prior.id = 
 RETURNING t.id, to_jsonb(prior) AS before, to_jsonb(t) AS after
 """
 _INSERT = """
-INSERT INTO system_settings (key, value) VALUES (%(key)s, %(value)s::jsonb) RETURNING id, NULL::jsonb AS before, to_jsonb(system_settings) AS after
+INSERT INTO system_settings (key, value) VALUES (%(key)s, %(value)s::jsonb)
+RETURNING id, NULL::jsonb AS before, to_jsonb(system_settings) AS after
 """
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from .container_psql import literal
 from .maintenance import standing
 from .postgres_errors import DATABASE_MISSING, DATABASE_NOT_ACCEPTING, ROLE_MISSING, ROLE_NOT_PERMITTED
-from .redaction import MASK, is_secret_name, redact
+from .redaction import MASK, is_secret_name
 from .timestamps import utc
 
 # Our sessions carry this name, and are left out of every answer. `_` stands for any character in LIKE: a blank does as well.

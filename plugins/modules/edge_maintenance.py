@@ -11,8 +11,8 @@ module: edge_maintenance
 short_description: Close the application at nginx while its database is down
 version_added: 0.1.0
 description:
-  - Has nginx answer 503 with C(Retry-After) to what the application itself would refuse in maintenance mode, in its words. Pages, the sign-in,
-    the newsletter and the status go through.
+  - Has nginx answer 503 with C(Retry-After) to what the application itself would refuse in maintenance mode, in its words. Pages, the
+    sign-in, the newsletter and the status go through.
   - Writes a file of its own beside C(nginx.conf), and a line that includes it into each server that has a location C(/api), or else
     into those that hand anything on. nginx's own test comes before the reload; what it refuses is put back. The former files are kept.
   - nginx compares the time with the end by itself, so that the mode ends when nobody is left to end it.

@@ -11,8 +11,8 @@ module: maintenance_info
 short_description: Look at maintenance mode
 version_added: 0.1.0
 description:
-  - Reads the row of maintenance mode as the application does, over TCP, and says who owns it, until when, and whether its time is over or its
-    run has ended.
+  - Reads the row of maintenance mode as the application does, over TCP, and says who owns it, until when, and whether its time is over or
+    its run has ended.
   - A row that cannot be read is an observation, not a failure. The application is then open.
   - Changes nothing.
 author: Circuit Sage contributors (@circuit-sage)

@@ -11,8 +11,8 @@ module: maintenance_mode
 short_description: Switch the application's maintenance mode
 version_added: 0.1.0
 description:
-  - Changes the row C(maintenance_mode) of C(system_settings), which the application reads anew for every request. Who owns the mode, and until
-    when, stands beside C(enabled) in its value.
+  - Changes the row C(maintenance_mode) of C(system_settings), which the application reads anew for every request. Who owns the mode, and
+    until when, stands beside C(enabled) in its value.
   - The row is changed only while it is as it was looked at. What was there is kept in C(circuit_sage_ops.row_change), from which
     M(circuit_sage.incident_response.row_undo) restores it.
 author: Circuit Sage contributors (@circuit-sage)

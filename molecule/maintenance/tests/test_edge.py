@@ -14,7 +14,7 @@ from datetime import datetime, timezone
 
 import pytest
 from playbook import Player
-from sandbox import Sandbox
+from sandbox import Sandbox, eventually
 from test_maintenance import CLOSED
 
 SITE = "/etc/nginx/sites-available/circuit-sage"
@@ -24,7 +24,7 @@ Shell = Callable[[str], str]
 
 @pytest.fixture
 def shell(sandbox: Sandbox) -> Iterator[Shell]:
-    """A shell on nginx's host; its site is the same afterwards."""
+    """A shell on nginx's host, whose site is the same afterwards."""
     container = sandbox.docker.containers.get(f"{sandbox.project}-edge")
 
     def run(command: str) -> str:
@@ -33,17 +33,22 @@ def shell(sandbox: Sandbox) -> Iterator[Shell]:
         return str(done.output.decode())
 
     before = run(f"cat {SITE}")
-    assert run(f"ls {FILE} 2>/dev/null || true") == ""
     yield run
     assert run(f"cat {SITE}") == before
     assert run(f"ls {FILE} 2>/dev/null || true") == ""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module", autouse=True)
 def down(sandbox: Sandbox) -> Iterator[None]:
     """Without its database."""
-    with sandbox.fault("postgres_stopped"):
-        yield
+    database, backend = (sandbox.docker.containers.get(name) for name in (sandbox.postgres_container, sandbox.backend_container))
+    database.stop(timeout=5)
+    yield
+    database.start()
+    eventually(lambda: sandbox.psql("SELECT 1") == "1", 30, "the database takes questions")
+    # It crashed again and again meanwhile, and sits out its back-off.
+    backend.restart(timeout=5)
+    sandbox.restore()
 
 
 def ask(url: str) -> tuple[int, str, str | None]:
@@ -56,8 +61,7 @@ def ask(url: str) -> tuple[int, str, str | None]:
             return error.code, error.read().decode(), error.headers["Retry-After"]
 
 
-def test_closed_at_nginx_while_the_database_is_down(sandbox: Sandbox, player: Player, shell: Shell, down: None) -> None:
-    assert ask(f"{sandbox.edge_url}/api/subscriptions")[0] != 503
+def test_closed_at_nginx_while_the_database_is_down(sandbox: Sandbox, player: Player, shell: Shell) -> None:
     done = player.play("-e", "maintenance=on", "-e", "maintenance_minutes=5", "-v")
     assert (done.status, done.record.outcome) == (0, "resolved"), done.output
     assert done.record.content["changes"][0]["component"] == "edge"
@@ -83,19 +87,20 @@ def test_closed_at_nginx_while_the_database_is_down(sandbox: Sandbox, player: Pl
     assert ask(f"{sandbox.edge_url}/api/subscriptions")[0] != 503
 
 
-def test_nginx_ends_it_by_itself(sandbox: Sandbox, player: Player, shell: Shell, down: None) -> None:
-    """Its clock is past the end that the file tells it; what is left is taken away by undo."""
+def test_nginx_ends_it_by_itself_and_undo_takes_away_what_is_left(sandbox: Sandbox, player: Player, shell: Shell) -> None:
     done = player.play("-e", "maintenance=on", "-e", "maintenance_minutes=1")
     assert ask(f"{sandbox.edge_url}/api/subscriptions")[0] == 503, done.output
-    # The next end that is over, in place of a minute of waiting.
-    shell(f"sed -i -E 's/\\$msec !~ \"[^\"]*\"/$msec !~ \"^1[0-6]\"/' {FILE} && nginx -t -q && nginx -s reload")
+    # An end that is over, in place of a minute of waiting.
+    shell(rf"""sed -i -E 's/(msec !~ )"[^"]*"/\1"^1[0-6]"/' {FILE} && nginx -t -q && nginx -s reload""")
+    eventually(lambda: ask(f"{sandbox.edge_url}/api/subscriptions")[0] != 503, 10, "nginx lets through")
     undone = player.play("-e", f"incident={done.record.content['id']}", playbook="playbooks/undo.yml", say_records=False)
     assert undone.status == 0 and "nginx is open again" in undone.said(), undone.output
 
 
-def test_what_nginx_refuses_is_put_back(sandbox: Sandbox, player: Player, shell: Shell, down: None) -> None:
+def test_what_nginx_refuses_is_put_back(sandbox: Sandbox, player: Player, shell: Shell) -> None:
     """A site that has such a location already."""
-    shell(f"cp -p {SITE} /root/site && sed -i 's,^    location /api ,    location = /circuit-sage-maintenance {{ return 204; }}\\n&,' {SITE} && nginx -t -q")
+    more = "    location = /circuit-sage-maintenance { return 204; }"
+    shell(rf"cp -p {SITE} /root/site && sed -i 's,^    location /api ,{more}\n&,' {SITE} && nginx -t -q")
     before = shell(f"cat {SITE}")
     try:
         refused = player.play("-e", "maintenance=on")

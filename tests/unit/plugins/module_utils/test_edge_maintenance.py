@@ -94,7 +94,7 @@ def test_a_server_that_hands_everything_on_closes_where_none_names_the_api(edge:
     (edge.folder / "sites-available" / "shop").write_text("server {\n location / {\n  proxy_pass http://app;\n }\n}\n", encoding="utf-8")
     assert len(edge_closing.changes(edge.folder, close=True)) == 1
     (edge.folder / "sites-available" / "shop").write_text("server { root /srv; }\n", encoding="utf-8")
-    with pytest.raises(IncidentError, match="no server below .* hands anything on"):
+    with pytest.raises(IncidentError, match=r"no server below .* hands anything on"):
         edge_closing.changes(edge.folder, close=True)
 
 
@@ -133,7 +133,7 @@ def test_a_claim_that_is_none(text: str) -> None:
 
 
 def test_a_claim_without_an_end_is_refused() -> None:
-    with pytest.raises(IncidentError, match="has no end"):
+    with pytest.raises(IncidentError, match=r"has no end"):
         edge_closing.text_of({"expires_at": "soon"}, finished=True)
 
 
@@ -149,7 +149,7 @@ def test_nginx_that_does_not_read_it_gets_the_former_back(edge: Edge) -> None:
     change(edge, "closed", claim(), False)
     before = site(edge)
     (edge.folder / "deaf").touch()
-    with pytest.raises(IncidentError, match="invalid PID"):
+    with pytest.raises(IncidentError, match=r"invalid PID"):
         change(edge, "open", None, False)
     assert site(edge) == before and edge_closing.look(edge.folder) is not None
 
@@ -157,14 +157,14 @@ def test_nginx_that_does_not_read_it_gets_the_former_back(edge: Edge) -> None:
 def test_a_configuration_that_is_broken_already_is_not_touched(edge: Edge) -> None:
     (edge.folder / "conf.d" / "other.conf").write_text("", encoding="utf-8")
     (edge.folder / "nginx.conf").write_text("broken\n", encoding="utf-8")
-    with pytest.raises(IncidentError, match="does not pass its own test as it is .* run service_outage first, nothing was touched"):
+    with pytest.raises(IncidentError, match=r"does not pass its own test as it is .* run service_outage first, nothing was touched"):
         change(edge, "closed", claim(), False)
     assert site(edge) == SITE
 
 
 def test_nginx_that_does_not_run_is_not_touched(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(edge_maintenance, "running", lambda _folder: False)
-    with pytest.raises(IncidentError, match="nginx does not run; run service_outage first"):
+    with pytest.raises(IncidentError, match=r"nginx does not run; run service_outage first"):
         change(edge, "closed", claim(), False)
 
 
@@ -176,13 +176,13 @@ def test_no_right_to_it(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(IncidentError, match=r"no right to change /etc/nginx/circuit-sage-maintenance.conf; set circuit_sage_edge_become"):
         change(edge, "closed", claim(), False)
     monkeypatch.setattr(Path, "read_text", lambda *_args, **_more: refuse())
-    with pytest.raises(IncidentError, match="cannot be read .* set circuit_sage_edge_become"):
+    with pytest.raises(IncidentError, match=r"cannot be read .* set circuit_sage_edge_become"):
         edge_closing.look(edge.folder)
 
 
 def test_a_reload_that_hangs_is_told(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
-    Path(edge.program).write_text("#!/bin/sh\n[ \"$1\" != -s ] || exec sleep 60\n", encoding="utf-8")
+    Path(edge.program).write_text('#!/bin/sh\n[ "$1" != -s ] || exec sleep 60\n', encoding="utf-8")
     monkeypatch.setattr(edge_maintenance, "TEST_SECONDS", 0.2)
-    with pytest.raises(IncidentError, match="it took longer than 0.2 seconds"):
+    with pytest.raises(IncidentError, match=r"it took longer than 0.2 seconds"):
         change(edge, "closed", claim(), False)
     assert site(edge) == SITE

@@ -57,7 +57,7 @@ def test_a_run_is_known_to_have_ended_only_where_it_can_be_looked_up() -> None:
 
 
 def test_a_system_without_namespaces_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "readlink", lambda _path: Path("/nowhere/at/all").read_text(encoding="ascii"))
+    monkeypatch.setattr(Path, "readlink", lambda _path: Path("/nowhere/at/all").read_text(encoding="ascii"))
     assert maintenance.pid_namespace() == ""
 
 
@@ -104,9 +104,7 @@ def test_what_else_is_in_the_value_stays() -> None:
         ("expire", OFF, OFF, {}, "none", [], "healthy"),
     ],
 )
-def test_what_is_to_be_done(
-    state: str, row: t.Any, edge: t.Any, more: dict[str, t.Any], act: str, places: list[str], outcome: str
-) -> None:
+def test_what_is_to_be_done(state: str, row: t.Any, edge: t.Any, more: dict[str, t.Any], act: str, places: list[str], outcome: str) -> None:
     found = plan(state, row, edge, **more)
     assert (found["act"], found["places"], found["outcome"]) == (act, places, outcome), found["text"]
 
