@@ -157,6 +157,9 @@ def plan(seen: Mapping[str, t.Any], wanted: Mapping[str, t.Any]) -> dict[str, t.
         found = _on(seen, on, told, wanted)
     else:
         found = _off(seen, on, told, only_unowned=wanted["state"] == "expire")
+    hold = seen.get("hold") or {}
+    if found.places and hold.get("everything"):
+        found = Plan("none", [], f"the hold {hold['path']} keeps everything as it is ({hold['text']}); end it first", "escalated")
     return found._asdict()
 
 

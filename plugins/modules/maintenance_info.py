@@ -48,17 +48,24 @@ row_error:
   description: Why it cannot be read.
   returned: success
   type: str
+hold:
+  description: The hold beside the compose file, as M(circuit_sage.incident_response.stack_info) returns it.
+  returned: success
+  type: dict
 edge:
   description: The same of the edge. C(present) says whether there is anything of it, C(enabled) whether nginx obeys it now.
   returned: success
   type: dict
 """
 
+from pathlib import Path
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils import edge_closing, maintenance_row
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.billing_database import server_and_password
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.stack_observer import describe_hold
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.stack_options import POSTGRES_OPTIONS, STACK_OPTIONS
 
 
@@ -71,7 +78,8 @@ def main() -> None:
     except IncidentError as error:
         module.fail_json(msg=str(error))
     row, reason = maintenance_row.look(server, password)
-    module.exit_json(changed=False, row=row, row_error=reason, edge=edge_closing.described(edge["claim"]) if edge else None)
+    hold = describe_hold(Path(module.params["project_src"]))
+    module.exit_json(changed=False, hold=hold, row=row, row_error=reason, edge=edge_closing.described(edge["claim"]) if edge else None)
 
 
 if __name__ == "__main__":

@@ -130,6 +130,13 @@ def test_only_an_approval_is_missing() -> None:
     assert plan("off", None, OFF)["taken_over"] is False
 
 
+def test_nothing_is_switched_while_a_security_incident_keeps_everything() -> None:
+    seen = {"row": OFF, "edge": OFF, "hold": {"path": "/opt/.incident-hold", "text": "break-in", "everything": True}}
+    found = maintenance.plan(seen, wanted("on"))
+    assert (found["places"], found["outcome"]) == ([], "escalated") and "/opt/.incident-hold" in found["text"]
+    assert maintenance.plan(seen, wanted("status"))["outcome"] == "healthy"
+
+
 def test_an_address_that_is_closed_on_purpose_is_no_outage() -> None:
     closed = {"class": "maintenance"}
     assert answers({"answers": False, "probes": [closed, {"class": "ok"}]}, closed=True)
