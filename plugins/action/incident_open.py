@@ -112,7 +112,7 @@ class ActionModule(ActionBase):
             "approve": approve,
             "lock": path if act else None,
             "owner": lock.owner(getpass.getuser()),
-            "run": maintenance.run_of(os.getppid()),
+            "process": maintenance.run_of(os.getppid()),
             "done_lately": done_lately,
         }
 

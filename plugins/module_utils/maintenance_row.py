@@ -78,4 +78,4 @@ def change(
             with connection.cursor() as cursor:
                 values = {"key": _KEY, "value": json.dumps(after), "incident": incident}
                 cursor.execute(row_change.recorded(statement, TABLE, action), values)
-    return result
+        return {**result, "changed_at": _read(connection).get("changed_at")}

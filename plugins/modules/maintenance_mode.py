@@ -47,7 +47,7 @@ options:
     type: str
     default: ""
   run:
-    description: The run that holds the mode, as the fact C(circuit_sage_incident) has it. Nobody owns it any more once that has ended.
+    description: The run that holds the mode, the C(process) of the fact C(circuit_sage_incident). Nobody owns it any more once that has ended.
     type: dict
   seen:
     description: When the row had last been changed as it was looked at, C(changed_at). Without it there must be no row.
@@ -71,6 +71,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+changed_at:
+  description: When the row was changed, as it stands now. Null when there is none.
+  returned: success
+  type: str
 claim:
   description: What says who owns the mode. Null when it was opened.
   returned: success
