@@ -42,7 +42,8 @@ options:
     type: str
     default: ""
   run:
-    description: The run that holds the mode, the C(process) of the fact C(circuit_sage_incident). Nobody owns it any more once that has ended.
+    description:
+      - The run that holds the mode, the C(process) of the fact C(circuit_sage_incident). Nobody owns it any more once that has ended.
     type: dict
   folder:
     description: The folder of C(nginx.conf).

@@ -47,7 +47,8 @@ options:
     type: str
     default: ""
   run:
-    description: The run that holds the mode, the C(process) of the fact C(circuit_sage_incident). Nobody owns it any more once that has ended.
+    description:
+      - The run that holds the mode, the C(process) of the fact C(circuit_sage_incident). Nobody owns it any more once that has ended.
     type: dict
   seen:
     description: When the row had last been changed as it was looked at, C(changed_at). Without it there must be no row.
