@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils import cause_catalog, lock, run_settings
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import cause_catalog, lock, maintenance, run_settings
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.diagnosis import check_causes
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import Record, record_base
@@ -111,6 +111,8 @@ class ActionModule(ActionBase):
             "risk_limit": options["risk_limit"],
             "approve": approve,
             "lock": path if act else None,
+            "owner": lock.owner(getpass.getuser()),
+            "process": maintenance.run_of(os.getppid()),
             "done_lately": done_lately,
         }
 

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from . import baseline, payment_observation, square_report
 from .baseline import LAYERS
 from .errors import IncidentError
-from .symptoms import symptoms_of
+from .symptoms import answers, closed_on_purpose, symptoms_of
 
 # Not every Python has it; which one lacks it is told when it is needed, not when Ansible lists its plugins.
 try:
@@ -223,7 +223,7 @@ def seen(observations: Mapping) -> str:
         parts.append(f"login {postgres['error']['class']}")
     else:
         parts.append("login ok, write " + (postgres["write"]["class"] or "unknown"))
-    parts.append("service " + ("answers" if facts["edge"]["answers"] else "does not answer"))
+    parts.append("service " + ("answers" if answers(facts["edge"], closed_on_purpose(facts)) else "does not answer"))
     billing = facts.get("billing")
     if billing:
         wrong = sum(total["count"] for total in billing["totals"].values())

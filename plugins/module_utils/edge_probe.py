@@ -130,8 +130,8 @@ def wait_for_page(url: str, timeout: float, seconds: float) -> None:
         time.sleep(http_probe.ROUND_SECONDS)
 
 
-def troubles(edge: Mapping[str, Any]) -> Sequence[str]:
-    """What a visitor would call broken, one sentence each."""
+def troubles(edge: Mapping[str, Any], closed: bool = False) -> Sequence[str]:
+    """What a visitor would call broken, one sentence each. What is `closed` on purpose is not."""
     found = []
     tls, page, frontend, api = (edge.get(name) for name in ("tls", "page", "frontend", "api"))
     if tls and tls["class"] not in ("ok", *CLOSED, "timeout"):
@@ -139,7 +139,7 @@ def troubles(edge: Mapping[str, Any]) -> Sequence[str]:
     for what, one in (("the page through the edge", page), ("the frontend", frontend)):
         if one and one["class"] not in ("ok", "tls"):
             found.append(f"{what} does not answer: {one['url']} {one['status'] or one['class']}")
-    if api and api["class"] == "maintenance":
+    if api and api["class"] == "maintenance" and not closed:
         found.append(f"the API is closed for maintenance: {api['url']} {api['status']}")
     if api and api["class"] in ("error", "bad_gateway", "unavailable", "gateway_timeout"):
         found.append(f"the API fails: {api['url']} {api['status']}")

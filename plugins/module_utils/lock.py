@@ -39,13 +39,18 @@ def lock_path(lock_dir: str, project_name: str) -> str:
     return f"{lock_dir.rstrip('/')}/circuit-sage-incident-{project_name}.lock"
 
 
+def owner(user: str) -> str:
+    """Return who runs this, and on which machine."""
+    return f"{user}@{socket.gethostname()}"
+
+
 def claim(incident: str, pid: int, user: str, seconds: int) -> str:
     """Return the content of a lock that *pid* on this machine holds for *seconds*."""
     now = datetime.now(timezone.utc)
     return json.dumps(
         {
             "incident": incident,
-            "owner": f"{user}@{socket.gethostname()}",
+            "owner": owner(user),
             "pid": pid,
             "boot": boot_id(),
             "ticks": start_ticks(pid),

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from . import certificate_pair
+from . import certificate_pair, edge_closing
 from .errors import IncidentError
 from .redaction import redact
 
@@ -157,4 +157,5 @@ def observe(nginx: Nginx) -> dict[str, Any]:
         "test": {**tested, "path": broken, "restorable": _restorable(nginx, tested)},
         "certificates": _pairs(nginx, texts),
         "certbot": shutil.which("certbot"),
+        "maintenance": edge_closing.look(nginx.folder),
     }

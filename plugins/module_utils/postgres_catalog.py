@@ -10,8 +10,9 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from .container_psql import literal
+from .maintenance import standing
 from .postgres_errors import DATABASE_MISSING, DATABASE_NOT_ACCEPTING, ROLE_MISSING, ROLE_NOT_PERMITTED
-from .redaction import MASK, is_secret_name, redact
+from .redaction import MASK, is_secret_name
 from .timestamps import utc
 
 # Our sessions carry this name, and are left out of every answer. `_` stands for any character in LIKE: a blank does as well.
@@ -134,31 +135,22 @@ SELECT jsonb_build_object('newest', coalesce((SELECT jsonb_agg(jsonb_build_objec
 """  # noqa: S608 # text of our own
 
 
-def _moment(text: Any) -> datetime | None:
-    """A moment that somebody wrote as ISO 8601 with its offset; null for anything else."""
-    try:
-        found = datetime.fromisoformat(str(text).replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    return found.astimezone(timezone.utc) if found.tzinfo else None
-
-
 def describe_maintenance(row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """Maintenance mode, and whether somebody who may still be at work owns it.
 
     Owned is what says itself until when it lasts, or what a user of the application switched on a short while ago. Nobody owns what has
-    passed its time, and what SQL switched on without a word: a run that was killed.
+    passed its time, what a run switched on for itself that has ended, and what SQL switched on without a word.
     """
     value = row.get("value")
     told = value if isinstance(value, dict) else {}
-    until = _moment(told.get("expires_at"))
+    at = standing(told, now)
     lately = row.get("updated_by") is not None and row["seconds"] < OWNED_SECONDS
     return {
+        **at,
         # Only a real boolean counts, as in the application.
         "enabled": told.get("enabled") is True,
-        "owned": until > now if until else lately,
-        "owner": redact(str(told["owner"])) if told.get("owner") else row.get("updated_by"),
-        "expires_at": iso(until) if until else None,
+        "owned": lately if at["owned"] is None else at["owned"],
+        "owner": at["owner"] or row.get("updated_by"),
         "changed_at": row.get("changed_at"),
         "seconds": row.get("seconds"),
     }

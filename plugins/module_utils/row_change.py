@@ -15,7 +15,7 @@ with suppress(ImportError):  # the session that every function here is given can
     import psycopg2
 
 # The tables whose rows may be taken back.
-TABLES = ("subscriptions", "subscription_payments")
+TABLES = ("subscriptions", "subscription_payments", "system_settings")
 
 # The options that every module has which writes rows.
 WRITER_OPTIONS: dict[str, dict[str, t.Any]] = {
@@ -156,7 +156,7 @@ def changes_of(connection: t.Any, incident: str) -> list[Undoable]:
             tables = {name for (name,) in cursor}
             if tables:
                 refuse_foreign(tables)
-                present = " UNION ALL ".join(_PRESENT.format(table=table) for table in TABLES)
+                present = " UNION ALL ".join(_PRESENT.format(table=table) for table in sorted(tables))
                 # The server knows little of a table that was filled just now: for a few rows it would compare each with each.
                 cursor.execute("SET LOCAL enable_nestloop = off")
                 cursor.execute(_LOOK.format(present=present), {"incident": incident})

@@ -16,7 +16,7 @@ from .errors import IncidentError
 
 MODES = ("remediate", "diagnose")
 # What a playbook does that is no remedy of a cause, and that has to be approved by its name.
-ACTIONS = ("restore",)
+ACTIONS = ("restore", "maintenance")
 # The settings that a user may give; a test compares them with the argument specification of the role open_incident.
 KNOWN = (
     "incident_mode",

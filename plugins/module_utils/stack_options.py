@@ -94,3 +94,13 @@ RESTORE_OPTIONS: dict[str, dict[str, Any]] = {
     "system_identifier": {"type": "str"},
     "key_file": {"type": "path", "no_log": False},
 }
+
+# What the modules take that switch maintenance mode.
+CLAIM_OPTIONS: dict[str, dict[str, Any]] = {
+    "state": {"type": "str", "required": True, "choices": ["closed", "open"]},
+    "incident": {"type": "str", "required": True},
+    "owner": {"type": "str"},
+    "minutes": {"type": "int"},
+    "reason": {"type": "str", "default": ""},
+    "run": {"type": "dict"},
+}

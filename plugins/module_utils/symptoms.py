@@ -12,6 +12,7 @@ from typing import Any
 
 from . import payment_observation
 from .edge_probe import troubles
+from .http_probe import decide
 
 Mapping = dict[str, Any]
 
@@ -44,9 +45,10 @@ def symptoms_of(observations: Mapping) -> list[str]:
         found.append(f"a question that costs nothing takes {round_trip:.0f} ms to the database and back")
     if postgres.get("blockers"):
         found.append(f"{sum(blocker['waiting'] for blocker in postgres['blockers'])} sessions wait for a lock")
-    if not edge["answers"]:
+    closed = closed_on_purpose(observations)
+    if not answers(edge, closed):
         found.append("the service does not answer: " + describe_probes(edge))
-    found += troubles(edge)
+    found += troubles(edge, closed)
     wrong = (observations.get("billing") or {}).get("totals")
     if wrong:
         found.append("the billing is wrong: " + ", ".join(f"{total['count']} {kind}" for kind, total in wrong.items()))
@@ -54,6 +56,18 @@ def symptoms_of(observations: Mapping) -> list[str]:
     if charged:
         found.append(f"Square charges {charged['count']} subscriptions another amount than is due")
     return found + payment_observation.symptoms(observations)
+
+
+def closed_on_purpose(observations: Mapping) -> bool:
+    """Whether somebody who may still be at work owns the maintenance mode that is on, in the database or at the edge."""
+    places = ((observations.get(name) or {}).get("maintenance") or {} for name in ("postgres", "nginx"))
+    return any(one.get("enabled") and one.get("owned") for one in places)
+
+
+def answers(edge: Mapping, closed: bool) -> bool:
+    """Whether the service answers; an address that is closed on purpose leaves that to the next one."""
+    probes = [probe for probe in edge["probes"] if not (closed and probe["class"] == "maintenance")]
+    return bool(edge["answers"] or (closed and (not probes or decide(probes))))
 
 
 def describe_probes(edge: Mapping) -> str:

@@ -91,7 +91,7 @@ ansible_facts:
     circuit_sage_incident:
       description:
         - The incident's C(id), its C(run) (the C(id) with a number), its C(folder), its C(title), whether it may C(act), C(risk_limit),
-          C(approve) and the path of its C(lock).
+          C(approve), the path of its C(lock), its C(owner) and its C(process).
       type: dict
       returned: success
 account:

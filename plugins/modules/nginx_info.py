@@ -83,6 +83,12 @@ nginx:
             - C(certificate) and C(keyfile) of the pair that could take its place, of certbot's archive or beside it. Null when there is
               none.
           type: dict
+    maintenance:
+      description:
+        - Maintenance mode at the edge, as M(circuit_sage.incident_response.edge_maintenance) made it, with C(present), C(enabled) (whether
+          nginx obeys it now), C(owned), C(owner), C(incident), C(since), C(expires_at), C(reason) and the whole C(claim). Null when there
+          is nothing of it.
+      type: dict
     certbot: {description: "Where certbot is, null when it is not installed.", type: str}
 """
 

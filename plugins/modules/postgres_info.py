@@ -246,10 +246,18 @@ postgres:
         owned:
           description:
             - Whether somebody may still be at work - its C(expires_at) lies ahead, or a user of the application switched it on less than
-              four hours ago. What SQL switched on without either has no owner.
+              four hours ago. What SQL switched on without either has no owner, and what a run switched on for itself has none once that
+              has ended.
           type: bool
         owner: {description: "Who says to own it, else the id of the user who switched it on.", type: str}
+        incident: {description: The incident that switched it on., type: str}
+        since: {description: When that was., type: str}
         expires_at: {description: Until when it lasts., type: str}
+        minutes: {description: For how many minutes it was switched on., type: int}
+        reason: {description: Why., type: str}
+        for_a_run: {description: Whether it ends with the run that switched it on., type: bool}
+        overdue: {description: Whether it has passed its time., type: bool}
+        run_ended: {description: Whether that run is known to have ended., type: bool}
         changed_at: {description: When it was changed., type: str}
         seconds: {description: How long ago., type: int}
     content:

@@ -36,6 +36,11 @@ def with_baseline(name: str, image: str) -> dict[str, t.Any]:
     return {**recorded(name), "baseline": baseline}
 
 
+def closed_at_nginx(**found: bool) -> dict[str, t.Any]:
+    """A healthy system with maintenance mode at nginx."""
+    return {**recorded("healthy"), "nginx": {"maintenance": found}}
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_the_fault_is_a_symptom_too(fault: str) -> None:
     assert diagnosis.symptoms(recorded(fault))
@@ -71,6 +76,18 @@ NEAR_MISSES = {
         ["rollback_target_gone"],
     ),
     "maintenance mode with an owner is left on": (recorded("maintenance_stuck", postgres__maintenance__owned=True), ["maintenance_owned"]),
+    "nginx that was closed by a run that is gone is stuck too": (
+        closed_at_nginx(enabled=True, owned=False),
+        ["maintenance_stuck"],
+    ),
+    "nginx that somebody has closed is left closed": (
+        closed_at_nginx(enabled=True, owned=True),
+        ["maintenance_owned"],
+    ),
+    "what is left at nginx of a maintenance mode that is over has no effect": (
+        closed_at_nginx(enabled=False, owned=False),
+        [],
+    ),
     "maintenance mode that is off explains nothing": (recorded("maintenance_stuck", postgres__maintenance__enabled=False), []),
     "a variable that nobody has is lost": (recorded("env_variable_missing", stack__env_file__restorable=[]), ["env_variable_lost"]),
     "a configuration without a copy that passes is lost": (
@@ -124,6 +141,14 @@ def test_an_engine_that_is_down_is_said_once() -> None:
 def test_what_may_be_deliberate_respects_a_hold() -> None:
     respectful = {cause["id"] for cause in CAUSES if cause.get("respects_hold")}
     assert {"container_paused", "maintenance_stuck", "edge_stopped", "bad_release"} <= respectful
+
+
+def test_a_maintenance_mode_that_somebody_owns_is_no_fault() -> None:
+    stuck, owned = recorded("maintenance_stuck"), recorded("maintenance_stuck", postgres__maintenance__owned=True)
+    assert diagnosis.symptoms(stuck) and not diagnosis.symptoms(owned)
+    assert "service answers" in diagnosis.seen(owned) and "does not answer" in diagnosis.seen(stuck)
+    (finding,) = diagnosis.diagnose(owned, CAUSES)
+    assert finding["harmless"]
 
 
 def test_pages_without_the_api_are_no_p1() -> None:
