@@ -24,7 +24,8 @@ def test_from_the_alarm_to_the_review(sandbox: Sandbox, tmp_path: Path, web: Web
         assert looked.record.outcome == "diagnosed", looked.output
         assert "ansible-playbook db_failure.yml" in looked.output
         # Of a look nobody is told.
-        assert web.came == mail.came == []
+        assert web.came == []
+        assert mail.came == []
         mended = player.play(*channels, "-e", "incident=latest")
         assert mended.record.outcome == "resolved", mended.output
         assert sandbox.is_healthy()
