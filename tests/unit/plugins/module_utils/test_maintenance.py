@@ -35,7 +35,8 @@ def wanted(state: str, **more: t.Any) -> dict[str, t.Any]:
     return {"state": state, "owner": ME, "minutes": 60, "reason": "", "while_running": False, "approved": False, **more}
 
 
-def plan(state: str, row: t.Any = OFF, edge: t.Any = OFF, **more: t.Any) -> dict[str, t.Any]:
+def plan(state: str, row: t.Any = "off", edge: t.Any = "off", **more: t.Any) -> dict[str, t.Any]:
+    row, edge = (OFF if seen == "off" else seen for seen in (row, edge))
     seen = {"row": row, "row_error": None if row else "it is down", "edge": edge, "edge_error": "no host"}
     return maintenance.plan(seen, wanted(state, **more))
 
