@@ -56,6 +56,7 @@ clean_up() {
   local status=$?
   trap - EXIT INT TERM HUP
   end_processes "$CIRCUIT_SAGE_TEST_RUN"
+  molecule/block_ips/remove_left.sh || status=1
   if setup/engine.sh answers; then stacks_down || status=1; fi
   setup/engine.sh release || status=1
   exit "$status"
@@ -67,6 +68,7 @@ export CIRCUIT_SAGE_TEST_RUN
 trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
+molecule/block_ips/remove_left.sh
 if setup/engine.sh answers; then stacks_down; fi
 
 # What each step waits for. Two stacks are at work at once, since a run mostly waits for one; what all stacks of a machine suffer from comes

@@ -27,6 +27,8 @@ from sandbox import eventually
 T = TypeVar("T")
 
 IMAGE = "circuit-sage-sandbox/edge:1"
+# What everything of these tests is called, so that remove_left.sh finds what a killed one left.
+MARK = "cs-block-ips-"
 # This host's addresses at the clients' cables.
 HOST = {4: "198.18.7.1", 6: "2001:db8:ffff::1"}
 DOCKER_PORT, LOCAL_PORT = 38090, 38091
@@ -130,7 +132,7 @@ class Client:
 @contextlib.contextmanager
 def client(name: str, addresses: dict[int, str], more: Sequence[str] = ()) -> Iterator[Client]:
     """Somebody with these addresses, cabled to this host."""
-    namespace, cable = f"cs-{name}", f"cs-{name[:8]}0"
+    namespace, cable = f"{MARK}{name}", f"cs-{name[:8]}0"
     command("ip", "netns", "add", namespace)
     try:
         command("ip", "link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", namespace)
@@ -189,7 +191,7 @@ def published_nginx(folder: Path) -> Iterator[Path]:
     (folder / "site.conf").write_text(SITE, encoding="utf-8")
     logs = folder / "nginx"
     logs.mkdir()
-    name = f"cs-block-ips-{os.getpid()}"
+    name = f"{MARK}{os.getpid()}"
     published = [f"--publish={address}:{DOCKER_PORT}:80" for address in (HOST[4], f"[{HOST[6]}]")]
     mounts = [f"--volume={folder}/site.conf:/etc/nginx/sites-available/circuit-sage:ro", f"--volume={logs}:/var/log/nginx"]
     # A label of the sandbox's own, so that what a killed test leaves is told apart from a user's.

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -26,8 +28,27 @@ from sandbox import eventually  # noqa: E402
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.ip_block import Place  # noqa: E402
 
+LOCK = Path("/run/lock/circuit-sage-block-ips-test.lock")
+LOCK_SECONDS = 300
 TABLE = "circuit_sage_block_test"
 MORE = [f"203.0.113.{number}" for number in range(100, 125)]
+
+
+def _locked(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@pytest.fixture(scope="session", autouse=True)
+def host_alone() -> Iterator[None]:
+    """This host for these tests alone, without what killed ones left: addresses, ports and table are the same for all."""
+    with LOCK.open("a", encoding="utf-8") as file:
+        eventually(lambda: _locked(file), LOCK_SECONDS, f"other tests of block_ips have ended (they hold {LOCK})")
+        command(str(HERE.parents[1] / "remove_left.sh"), "--locked")
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 import pytest
-from clients import DOCKER_PORT, HOST, LOCAL_PORT, Client, command
+from clients import DOCKER_PORT, HOST, LOCAL_PORT, MARK, Client, command
 from conftest import TABLE
 from sandbox import CHECKOUT, eventually
 
@@ -44,7 +44,7 @@ EVERYTHING = {(version, port) for version in (4, 6) for port in PORTS}
 @contextlib.contextmanager
 def banned_in_input_only(address: str) -> Iterator[None]:
     """What people do first."""
-    rule = ["INPUT", "-s", address, "-j", "DROP"]
+    rule = ["INPUT", "-s", address, "-m", "comment", "--comment", f"{MARK}input", "-j", "DROP"]
     command("iptables", "-I", *rule)
     try:
         yield
