@@ -15,7 +15,6 @@ from typing import Any
 from .docker_engine import PROJECT_LABEL, SERVICE_LABEL, DockerEngine
 from .errors import IncidentError
 from .image_archive import newest_archive
-
 from .stack import group_by_service, repository_of
 
 # The release before the one that runs, for who names none.
@@ -106,7 +105,8 @@ def wanted(
     since: list[str] | None = []
     chosen = next((image for image in ours if image["Id"] == target), None)
     if chosen:
-        after = [image for image in ours if image["Created"] > chosen["Created"]]
+        # Of two that were made in one second either may be the later one.
+        after = [image for image in ours if image["Created"] >= chosen["Created"] and image["Id"] != target]
         if migrations is None:
             since = None if after else []
         elif after:

@@ -13,12 +13,13 @@ from sandbox import Sandbox, faults
 
 DEPLOY = """
 docker tag circuit-sage-sandbox/backend:1 "$PROJECT-release/backend:previous"
-printf '%s\\n' 'FROM circuit-sage-sandbox/backend:1' 'LABEL release=2' | docker build -q -t "$PROJECT-release/backend:1" -
+# A layer of its own, so that it was made now: an image that only gets a label is as old as the one below.
+printf '%s\\n' 'FROM circuit-sage-sandbox/backend:1' "RUN : release of $(date +%s)" | docker build -q -t "$PROJECT-release/backend:1" -
 echo "SANDBOX_BACKEND_IMAGE=$PROJECT-release/backend:1" >>"$ENV_FILE"
 compose up -d --no-deps --no-build backend
 """
 BROKEN = """
-printf '%s\\n' 'FROM circuit-sage-sandbox/backend:1' 'ENTRYPOINT ["/bin/false"]' | docker build -q -t "$PROJECT-release/backend:broken" -
+printf '%s\\n' 'FROM circuit-sage-sandbox/backend:1' "RUN : release of $(date +%s)" 'ENTRYPOINT ["/bin/false"]' | docker build -q -t "$PROJECT-release/backend:broken" -
 """
 FORGET_PREVIOUS = 'docker rmi "$PROJECT-release/backend:previous"'
 MIGRATE = "INSERT INTO schema_migrations (filename, checksum) VALUES ('900_drill.sql', 'none')"
