@@ -19,7 +19,9 @@ echo "SANDBOX_BACKEND_IMAGE=$PROJECT-release/backend:1" >>"$ENV_FILE"
 compose up -d --no-deps --no-build backend
 """
 BROKEN = """
-printf '%s\\n' 'FROM circuit-sage-sandbox/backend:1' "RUN : release of $(date +%s)" 'ENTRYPOINT ["/bin/false"]' | docker build -q -t "$PROJECT-release/backend:broken" -
+printf '%s\\n' 'FROM circuit-sage-sandbox/backend:1' "RUN : release of $(date +%s)" \\
+  'ENTRYPOINT ["/bin/false"]' |
+  docker build -q -t "$PROJECT-release/backend:broken" -
 """
 FORGET_PREVIOUS = 'docker rmi "$PROJECT-release/backend:previous"'
 MIGRATE = "INSERT INTO schema_migrations (filename, checksum) VALUES ('900_drill.sql', 'none')"
