@@ -117,7 +117,7 @@ def _look_closer(options: Mapping[str, Any], observations: dict[str, Any]) -> No
     """Add what is worth its time only where something points at it."""
     stack, edge = observations["stack"], observations["edge"]
     closer = {}
-    if (edge.get("api") or {}).get("class") == "error":
+    if (edge.get("api") or {}).get("class") == "error" or options["roll_back_to"]:
         closer["release"] = release_observer.observe(options, observations["postgres"]["migrations"])
     if resolver_observer.suspect(stack, edge, options["backend_service"]):
         closer["resolver"] = resolver_observer.observe(options, stack)

@@ -56,6 +56,7 @@ OBSERVATION_OPTIONS: dict[str, dict[str, Any]] = {
     **EDGE_INFO_OPTIONS,
     "evidence_of": {"type": "list", "elements": "str", "default": []},
     "release_archives": {"type": "path"},
+    "roll_back_to": {"type": "str", "default": ""},
     "ballast": {"type": "list", "elements": "path", "default": []},
     "memory_limits": {"type": "dict", "default": {}},
     "pool_environment": {"type": "dict", "default": {}},

@@ -82,6 +82,13 @@ options:
   release_archives:
     description: Folder of archives by C(docker save), in which an image to go back to is looked for where none is left.
     type: path
+  roll_back_to:
+    description:
+      - The image of the backend that somebody wants to go back to, by its name, its tag or its id.
+      - V(previous) is the one before the one that runs.
+      - Empty means that nobody wants to.
+    type: str
+    default: ""
   ballast:
     description: Files that are kept to be deleted when their file system is full.
     type: list
@@ -148,8 +155,9 @@ unknown:
   returned: success
   type: dict
 release:
-  description: The release of the backend and what there is to go back to, only when O(api_url) answers with a server error.
-  returned: when the API fails
+  description:
+    - The release of the backend and what there is to go back to, only when O(api_url) answers with a server error, or with O(roll_back_to).
+  returned: when the API fails, or somebody wants to go back
   type: dict
   contains:
     image: {description: The name of its image., type: str}
@@ -167,6 +175,12 @@ release:
       description: The migrations that were applied since the container was made, null when that is not known.
       type: list
       elements: str
+    wanted:
+      description:
+        - With O(roll_back_to), what somebody wants to go back C(to), the C(target) (C(id), C(names), C(created_at); null where there is
+          none), the C(newer) images than the one that runs, and the C(migrations_since), those applied since the image after the target
+          was made, null when that is not known.
+      type: dict
 resolver:
   description: Whom the backend asks for names, only when the service does not answer or the backend's log complains of a name.
   returned: when there is a reason to look

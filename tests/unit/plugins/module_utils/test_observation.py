@@ -34,6 +34,7 @@ OPTIONS: dict[str, Any] = {
     "urls": ["http://127.0.0.1/health"],
     "evidence_of": [],
     "release_archives": None,
+    "roll_back_to": "",
     "ballast": [],
     "memory_limits": {},
     "pool_environment": {},

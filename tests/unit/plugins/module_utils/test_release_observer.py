@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 import pytest
@@ -55,6 +56,60 @@ def test_the_migrations_that_came_with_it() -> None:
         {"filename": "003.sql", "applied_at": "2026-11-20T08:00:00Z"},
     ]
     assert release_observer.describe("shop/backend:2", "bad", MADE, IMAGES, migrations, PLACE)["migrations_since"] == ["004.sql"]
+
+
+def asked(to: str, runs: str = "bad", migrations: t.Any = (), images: t.Any = None) -> dict[str, t.Any]:
+    images = IMAGES if images is None else images
+    name = next(one["RepoTags"][0] for one in images if one["Id"] == runs)
+    release = release_observer.describe(name, runs, MADE, images, migrations, PLACE)
+    return release_observer.wanted(release, images, migrations, PLACE, to)
+
+
+def test_who_names_none_goes_back_by_one() -> None:
+    found = asked("previous")
+    assert found["target"] == {"id": "good", "names": ["shop/backend:1"], "created_at": "1970-01-01T00:03:20Z"}
+    assert (found["newer"], found["migrations_since"]) == (["newer"], [])
+    assert asked("previous", "older")["target"] is None
+    assert asked("previous", "newer")["newer"] == []
+
+
+DIGITS = "0123456789abcdef" * 4
+
+
+@pytest.mark.parametrize("to", ["shop/backend:1", "1", f"sha256:{DIGITS}", DIGITS[:12]])
+def test_a_release_is_named_in_each_way_that_docker_knows(to: str) -> None:
+    images = [image("bad", 300, "shop/backend:2"), image(f"sha256:{DIGITS}", 200, "shop/backend:1")]
+    assert asked(to, images=images)["target"]["id"] == f"sha256:{DIGITS}"
+
+
+@pytest.mark.parametrize(
+    ("to", "words"),
+    [
+        (
+            "3",
+            "there is no image 3 here; name one of shop/backend (there are: shop/backend:0, shop/backend:1, ",
+        ),
+        ("shop/frontend:1", "the image shop/frontend:1 is none of shop/backend; name one of it"),
+        ("abc", "there is no image abc here"),
+    ],
+)
+def test_what_is_no_release_of_it_is_refused(to: str, words: str) -> None:
+    with pytest.raises(IncidentError, match=re.escape(words)):
+        asked(to)
+
+
+def test_migrations_since_the_image_after_the_target() -> None:
+    """The container may have been made anew since; and what was applied before the next image was made is the target's own."""
+    migrations = [
+        {"filename": "4.sql", "applied_at": "1970-01-01T00:06:00Z"},
+        {"filename": "3.sql", "applied_at": "1970-01-01T00:05:00Z"},
+        {"filename": "2.sql", "applied_at": "1970-01-01T00:03:30Z"},
+    ]
+    assert asked("1", migrations=migrations)["migrations_since"] == ["4.sql", "3.sql"]
+    assert asked("0", migrations=migrations)["migrations_since"] == ["4.sql", "3.sql", "2.sql"]
+    assert asked("1", migrations=None)["migrations_since"] is None
+    # Nothing came after it: it is no way back.
+    assert asked("next", migrations=migrations)["migrations_since"] == []
 
 
 @pytest.fixture
