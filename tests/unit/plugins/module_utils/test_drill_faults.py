@@ -48,7 +48,7 @@ def write(folder: Path, name: str = "mine", **changes: t.Any) -> Path:
         ({"id": "other"}, "has the id other; name the file as the fault"),
         (
             {"incident": "db_failur"},
-            r"mine\.yml has the incident db_failur; use one of billing_errors, db_failure, high_memory, payment_failure, "
+            r"mine\.yml has the incident db_failur; use one of billing_errors, db_failure, high_memory, payment_failure, rollback, "
             "security_incident, service_outage$",
         ),
         ({"incident": ["db_failure"]}, r"has the incident \['db_failure'\]; use one of billing_errors, db_failure, "),
