@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help drill test stack stack-down lint unit sanity importer molecule second-stack bench clean ready ready-python
+.PHONY: help drill test stack stack-down lint unit sanity importer browser molecule second-stack bench clean ready ready-python
 
 # Also where Ansible would not read the file by itself, because the folder can be written by everybody.
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
@@ -15,7 +15,7 @@ help: ## list the targets
 drill: ready ## make everything ready, break the sandbox's database and mend it with db_failure.yml (DRILL=all: every fault; DRILL=disaster_recovery: the loss of the database; APP=DIR: on your own application)
 	@setup/drill.sh
 
-test: ready-python ## run all checks: lint, unit, sanity, importer, molecule; leaves nothing running
+test: ready-python ## run all checks: lint, unit, sanity, importer, browser, molecule; leaves nothing running
 	@setup/test.sh
 
 stack: ready ## make the sandbox and leave it running
@@ -35,6 +35,9 @@ sanity: ready-python ## run ansible-test sanity
 
 importer: ready-python ## ask galaxy-importer whether Galaxy would take the tarball
 	@setup/importer.sh
+
+browser: ready-python ## look at the pages that the playbooks make in a headless browser
+	@setup/browser.sh
 
 molecule: ready ## run the scenarios on the sandbox (some of them: make molecule SCENARIO='db_failure drill'), then remove it
 	@setup/nftables.sh

@@ -73,10 +73,10 @@ if setup/engine.sh answers; then stacks_down; fi
 
 # What each step waits for. Two stacks are at work at once, since a run mostly waits for one; what all stacks of a machine suffer from comes
 # when the second is gone. What needs no stack goes on with what these leave of the processors, so that their times stay what they are.
-declare -A after=([lint]="" [stack]="" [unit]=lint [importer]=unit [sanity]=importer [molecule]=stack [second-stack]=stack
+declare -A after=([lint]="" [stack]="" [unit]=lint [importer]=unit [browser]=importer [sanity]=browser [molecule]=stack [second-stack]=stack
   [whole-host]="molecule second-stack")
-steps=(stack lint molecule second-stack unit importer sanity whole-host)
-aside=" lint unit importer sanity "
+steps=(stack lint molecule second-stack unit importer browser sanity whole-host)
+aside=" lint unit importer browser sanity "
 live=" stack molecule whole-host "
 declare -A running=() start=() passed=() pid_of=()
 summary=()
