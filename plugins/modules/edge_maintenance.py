@@ -17,34 +17,13 @@ description:
     into those that hand anything on. nginx's own test comes before the reload; what it refuses is put back. The former files are kept.
   - nginx compares the time with the end by itself, so that the mode ends when nobody is left to end it.
 author: Circuit Sage contributors (@circuit-sage)
+extends_documentation_fragment:
+  - circuit_sage.incident_response.claim
 attributes:
   check_mode:
     description: Says whether anything would change.
     support: full
 options:
-  state:
-    description: V(closed) or V(open).
-    type: str
-    required: true
-    choices: [closed, open]
-  incident:
-    description: The incident, which names the kept files.
-    type: str
-    required: true
-  owner:
-    description: Who owns the mode. Needed to close.
-    type: str
-  minutes:
-    description: After how many minutes it ends. Needed to close.
-    type: int
-  reason:
-    description: Why.
-    type: str
-    default: ""
-  run:
-    description:
-      - The run that holds the mode, the C(process) of the fact C(circuit_sage_incident). Nobody owns it any more once that has ended.
-    type: dict
   folder:
     description: The folder of C(nginx.conf).
     type: path

@@ -17,6 +17,7 @@ description:
     M(circuit_sage.incident_response.row_undo) restores it.
 author: Circuit Sage contributors (@circuit-sage)
 extends_documentation_fragment:
+  - circuit_sage.incident_response.claim
   - circuit_sage.incident_response.stack
   - circuit_sage.incident_response.postgres
 attributes:
@@ -27,29 +28,6 @@ attributes:
     description: Shows the value before and after.
     support: full
 options:
-  state:
-    description: V(closed) for everybody but who signs in to open it, or V(open).
-    type: str
-    required: true
-    choices: [closed, open]
-  incident:
-    description: The incident under which what was there is kept.
-    type: str
-    required: true
-  owner:
-    description: Who owns the mode. Needed to close.
-    type: str
-  minutes:
-    description: After how many minutes nobody owns it any more. Needed to close.
-    type: int
-  reason:
-    description: Why.
-    type: str
-    default: ""
-  run:
-    description:
-      - The run that holds the mode, the C(process) of the fact C(circuit_sage_incident). Nobody owns it any more once that has ended.
-    type: dict
   seen:
     description: When the row had last been changed as it was looked at, C(changed_at). Without it there must be no row.
     type: str
