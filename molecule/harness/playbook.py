@@ -119,20 +119,29 @@ class Run:
 
     def kill(self) -> None:
         """`kill -9` of the run and of everything it has started, and wait until all of it is gone."""
+        # Each task's process has a session of its own. Stopped, the run starts no other one meanwhile.
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+            os.kill(self.process.pid, signal.SIGSTOP)
+        members = self._members({self.process.pid})
+        for member in members:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(member, signal.SIGKILL)
         self.process.wait(timeout=10)
-        eventually(lambda: not self._members(), 10, "the processes of the killed run are gone")
+        eventually(lambda: not self._members(members) - {self.process.pid}, 10, "the processes of the killed run are gone")
 
-    def _members(self) -> list[int]:
-        """The live processes of the run's session."""
-        found = []
+    def _members(self, known: set[int]) -> set[int]:
+        """Those that are alive of these processes, of their sessions, and of what they have started."""
+        found, alive = set(known), set()
+        processes = {}
         for entry in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 fields = (entry / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-                if fields[0] not in ("Z", "X") and int(fields[3]) == self.process.pid:
-                    found.append(int(entry.name))
-        return found
+                processes[int(entry.name)] = (int(fields[1]), int(fields[3]))
+                if fields[0] not in ("Z", "X"):
+                    alive.add(int(entry.name))
+        while more := {pid for pid, of in processes.items() if found & set(of)} - found:
+            found |= more
+        return found & alive
 
     @property
     def status(self) -> int:

@@ -184,6 +184,12 @@ class Sandbox:
         command += ["-U", self.env["POSTGRES_USER"], "-d", database]
         return subprocess.run(command, input=statements, capture_output=True, text=True, timeout=30, check=False)
 
+    def on_edge(self, command: str) -> str:
+        """What a shell says on nginx's host."""
+        done = self.docker.containers.get(f"{self.project}-edge").exec_run(["sh", "-c", command])
+        assert done.exit_code == 0, done.output
+        return str(done.output.decode())
+
     def state(self, service: str) -> str:
         """The state in one word of a service's container, or of the container of that name; `missing` when there is none."""
         name = {"postgres": self.postgres_container, "backend": self.backend_container}.get(service, service)

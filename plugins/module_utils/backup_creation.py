@@ -14,12 +14,10 @@ from pathlib import Path
 from . import backup_manifest, file_encryption
 from .backup_manifest import MARGIN, ROUTINE, Facts
 from .backup_store import DUMP, Backup, Store, blocks, digest_of
-from .database_copy import DatabaseServer, Dumped, copy_name
+from .database_copy import SCRATCH, DatabaseServer, Dumped, copy_name
 from .errors import IncidentError
 
 RECIPIENT = "circuit_sage_backup_recipient"
-# The database into which a backup is restored to be compared.
-SCRATCH = "backup_check"
 _MIB = 2**20
 
 
@@ -84,6 +82,7 @@ class Creation:
         """Make it. Nothing has its name before all of it is on disk, and proven where it is to be."""
         with self._server.alone() as connection:
             self._store.prepare()
+            self._server.drop_leftovers(connection, self._database)
             expected = self._refuse_full(self._server.facts(connection, self._database))
             began = datetime.now(timezone.utc)
             identity = backup_manifest.identity(self._database, began)

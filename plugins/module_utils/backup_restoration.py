@@ -10,22 +10,24 @@ import time
 import typing as t
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from datetime import datetime, timezone
 
-from . import backup_manifest, backup_store, database_facts, file_encryption
+from . import backup_manifest, backup_store, database_facts, file_encryption, maintenance_row
 from .backup_creation import refuse_bad_options, refuse_full, told
 from .backup_manifest import MARGIN, Facts
 from .backup_store import Backup, Store
 from .container_psql import identifier, literal
-from .database_copy import DatabaseServer, copy_name
+from .database_copy import BESIDE, DatabaseServer, copy_name
 from .database_facts import ask
 from .errors import IncidentError
 
-# The database that is made of the backup, until it gets its name.
-COPY = "restore"
 POLL_SECONDS = 0.05
+# What the application has begun when it is closed may take so long to end by itself, as its own statements do.
+FINISH_SECONDS = 5
 
 _EXISTS = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = %s)"
+_AT_WORK = "SELECT count(*) FROM pg_stat_activity WHERE datname = ANY(%s) AND backend_type = 'client backend' AND state <> 'idle'"
 _END = "SELECT count(*) FROM (SELECT pg_terminate_backend(pid) AS ended FROM pg_stat_activity WHERE datname = ANY(%s)) s WHERE ended"
 
 
@@ -41,7 +43,7 @@ class Names(t.NamedTuple):
 def names_of(database: str, incident: str) -> Names:
     """How an incident calls them."""
     mark = re.sub(r"[^0-9A-Za-z]+", "_", incident.replace("-restore", "")).strip("_")
-    return Names(database, copy_name(database, COPY), copy_name(database, f"before_{mark}"), copy_name(database, f"undone_{mark}"))
+    return Names(database, copy_name(database, BESIDE), copy_name(database, f"before_{mark}"), copy_name(database, f"undone_{mark}"))
 
 
 class Restoration:
@@ -85,6 +87,7 @@ class Restoration:
         """Make a database of the backup beside the one in use, and compare it with what the backup says."""
         started = time.monotonic()
         with self._server.alone() as connection:
+            self._server.drop_leftovers(connection, self._database)
             backup, _target = self._checked(connection)
             manifest = backup.manifest
             name = names_of(self._database, "").copy
@@ -138,9 +141,7 @@ class Restoration:
             if check_mode:
                 return self._swapped(names, True, 0, 0.0)
             note = f"what {names.database} was before the restore of incident {self._options['incident']}"
-            ended, seconds = self._rename(
-                connection, [(names.database, names.before), (names.copy, names.database)], {names.before: note, names.database: None}
-            )
+            ended, seconds = self._exchange(connection, names.database, names.before, names.copy, note)
         return self._swapped(names, True, ended, seconds)
 
     def swap_back(self, check_mode: bool) -> dict[str, t.Any]:
@@ -157,28 +158,58 @@ class Restoration:
             if check_mode:
                 return self._swapped(names, True, 0, 0.0)
             note = f"what incident {self._options['incident']} had restored, and what was written since"
-            ended, seconds = self._rename(
-                connection, [(names.database, names.undone), (names.before, names.database)], {names.undone: note, names.database: None}
-            )
+            ended, seconds = self._exchange(connection, names.database, names.undone, names.before, note)
         return self._swapped(names, True, ended, seconds)
 
     @staticmethod
     def _swapped(names: Names, changed: bool, ended: int, seconds: float) -> dict[str, t.Any]:
-        return {"changed": changed, "before": names.before, "undone": names.undone, "sessions_ended": ended, "seconds": round(seconds, 3)}
+        return {
+            "changed": changed,
+            "due": changed,
+            "database": names.database,
+            "before": names.before,
+            "undone": names.undone,
+            "sessions_ended": ended,
+            "seconds": round(seconds, 3),
+        }
 
-    def _rename(self, connection: t.Any, renames: list[tuple[str, str]], comments: Mapping[str, str | None]) -> tuple[int, float]:
+    def _exchange(self, connection: t.Any, database: str, away: str, other: str, note: str) -> tuple[int, float]:
+        """Give *other* the name of the database in use, which is *away* then: how many sessions were ended, and how long it took."""
+        started = time.monotonic()
+        self._carry_maintenance_over(database, other)
+        self._let_end(connection, [database])
+        ended = self._rename(connection, [(database, away), (other, database)], {away: note, database: None})
+        return ended, time.monotonic() - started
+
+    def _carry_maintenance_over(self, source: str, target: str) -> None:
+        """Whether the application is closed is no part of what is restored: it stays as it is."""
+        row = None
+        # What cannot be read any more may be why it is restored, and to the application it says that it is open.
+        with suppress(IncidentError), self._server.session(source) as connection:
+            row = maintenance_row.standing(connection)
+        with self._server.session(target) as connection:
+            maintenance_row.carry_over(row, connection)
+
+    @staticmethod
+    def _let_end(connection: t.Any, databases: list[str]) -> None:
+        """Wait a little for what is being done in them: no request that had begun when the application was closed is to be cut in two."""
+        deadline = time.monotonic() + FINISH_SECONDS
+        while ask(connection, _AT_WORK, databases) and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+
+    def _rename(self, connection: t.Any, renames: list[tuple[str, str]], comments: Mapping[str, str | None]) -> int:
         """Rename in one transaction: a run that is killed leaves all names as they were, or as they are to be.
 
         PostgreSQL lets nobody new into a database that is being renamed, and waits 5 s for those that are in it: these are ended meanwhile.
         """
-        started, ended = time.monotonic(), 0
+        ended = 0
         busy = [old for old, _new in renames]
         with self._server.session(autocommit=False) as renaming, ThreadPoolExecutor(max_workers=1) as threads:
             work = threads.submit(_carry_out, renaming, renames, comments)
             while not _is_done(work):
                 ended += int(ask(connection, _END, busy))
             work.result()
-        return ended, time.monotonic() - started
+        return ended
 
 
 def _carry_out(connection: t.Any, renames: list[tuple[str, str]], comments: Mapping[str, str | None]) -> None:

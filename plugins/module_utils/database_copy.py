@@ -45,6 +45,8 @@ _LOAD_OPTIONS = "-c default_transaction_read_only=off -c synchronous_commit=off"
 COMMENT = "copy made by circuit_sage.incident_response"
 # A database without that comment yet, which nobody else would call so: a run may be killed before it can be given one.
 _FRESH = "circuit_sage_unfinished"
+# The copies by which a backup is proven, and of which a restore makes the database in use.
+SCRATCH, BESIDE = "backup_check", "restore"
 _LONGEST_NAME = 63
 
 _STAMP = """to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"+00:00"')"""
@@ -171,9 +173,16 @@ class DatabaseServer:
             raise IncidentError(f"pg_dump failed ({reason_of(done.errors.decode('utf-8', 'replace'))}); mend that, then run again")
         return Dumped(size, digest.hexdigest())
 
+    def drop_leftovers(self, connection: t.Any, database: str) -> None:
+        """Drop what killed runs have left of copies of a database. Only for who keeps others away; one that was not made here stays."""
+        for name in (copy_name(database, SCRATCH), copy_name(database, BESIDE)):
+            if (self._comment(connection, name) or "").startswith(COMMENT):
+                self.drop_copy(connection, name)
+        self._do(connection, f"DROP DATABASE IF EXISTS {identifier(copy_name(database, _FRESH))} WITH (FORCE)")
+
     def drop_copy(self, connection: t.Any, name: str) -> None:
         """Drop a database that was made here; another one of that name is refused."""
-        comment = ask(connection, "SELECT coalesce(shobj_description(oid, 'pg_database'), '') FROM pg_database WHERE datname = %s", name)
+        comment = self._comment(connection, name)
         if comment is None:
             return
         if not comment.startswith(COMMENT):
@@ -181,15 +190,21 @@ class DatabaseServer:
         self._do(connection, f"DROP DATABASE {identifier(name)} WITH (FORCE)")
 
     @staticmethod
+    def _comment(connection: t.Any, name: str) -> str | None:
+        """The comment of a database; none where there is no such database."""
+        statement = "SELECT coalesce(shobj_description(oid, 'pg_database'), '') FROM pg_database WHERE datname = %s"
+        comment: str | None = ask(connection, statement, name)
+        return comment
+
+    @staticmethod
     def _do(connection: t.Any, statement: str) -> None:
         with connection.cursor() as cursor:
             cursor.execute(statement)
 
     def load(self, connection: t.Any, facts: Facts, name: str, source: Iterable[bytes], digests: bool) -> Facts:
-        """Make a database of a dump, beside all others, and say what is in it. One that an earlier run has left is dropped first."""
+        """Make a database of a dump, beside all others, and say what is in it."""
         self.drop_copy(connection, name)
         fresh = copy_name(facts["database"], _FRESH)
-        self._do(connection, f"DROP DATABASE IF EXISTS {identifier(fresh)} WITH (FORCE)")
         self._do(connection, database_facts.create_sql(facts, fresh))
         marked = f"COMMENT ON DATABASE {identifier(fresh)} IS {literal(COMMENT)}"
         self._do(connection, f"{marked}; ALTER DATABASE {identifier(fresh)} RENAME TO {identifier(name)}")

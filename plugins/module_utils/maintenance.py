@@ -123,13 +123,17 @@ def describe(place: str, one: Mapping[str, t.Any]) -> str:
 
 
 class Plan(t.NamedTuple):
-    """What is to be done where, the sentence that says why, and how a run that does nothing more ends."""
+    """What is to be done where, the sentence that says why, and how a run that does nothing more ends.
+
+    `closed`: the application is closed afterwards, which a mode that is left on keeps it too.
+    """
 
     act: str
     places: list[str]
     text: str
     outcome: str
     taken_over: bool = False
+    closed: bool = False
 
 
 def _same(one: Mapping[str, t.Any], wanted: Mapping[str, t.Any]) -> bool:
@@ -143,18 +147,21 @@ def _same(one: Mapping[str, t.Any], wanted: Mapping[str, t.Any]) -> bool:
 def plan(seen: Mapping[str, t.Any], wanted: Mapping[str, t.Any]) -> dict[str, t.Any]:
     """What *wanted* (`state`, `owner`, `minutes`, `reason`, `while_running`, `approved`) comes to for what was *seen*.
 
-    The first owner keeps the mode until it is overdue, or its run has ended, or somebody approves to take it over.
+    The first owner keeps the mode until it is overdue, or its run has ended, or somebody approves to take it over. With `at_edge` it is
+    switched on at nginx where that can be asked. With `incident` only what that has switched on, in the places `begun`, is switched off.
     """
     on = {place: seen[place] for place in PLACES if seen.get(place) and seen[place]["enabled"]}
     told = "; ".join(describe(place, one) for place, one in on.items())
     others = any(one["owned"] and one["owner"] != wanted["owner"] for one in on.values())
     if wanted["state"] == "status":
         found = _status(seen, on, told)
+    elif wanted.get("incident"):
+        found = _off_again(seen, on, wanted)
     elif wanted["state"] != "expire" and others and not wanted["approved"]:
         text = f"{told}; ask its owner, or take it over with incident_approve={APPROVAL}"
         found = Plan("none", [], text, "escalated", True)
     elif wanted["state"] == "on":
-        found = _on(seen, on, told, wanted)
+        found = (_on_at_edge if wanted.get("at_edge") else _on)(seen, on, told, wanted)
     else:
         found = _off(seen, on, told, only_unowned=wanted["state"] == "expire")
     hold = seen.get("hold") or {}
@@ -176,13 +183,52 @@ def _status(seen: Mapping[str, t.Any], on: Mapping[str, Mapping[str, t.Any]], to
 def _on(seen: Mapping[str, t.Any], on: Mapping[str, Mapping[str, t.Any]], told: str, wanted: Mapping[str, t.Any]) -> Plan:
     mine = [place for place, one in on.items() if one["owned"] and one["owner"] == wanted["owner"]]
     if mine and _same(on[mine[0]], wanted):
-        return Plan("none", [], f"already on: {told}", "healthy")
+        return Plan("none", [], f"already on: {told}", "healthy", closed=True)
     place = next(iter(on), None) or (ROW if seen.get(ROW) else EDGE if seen.get(EDGE) else None)
     if place is None:
-        return Plan("none", [], f"{_unseen(seen)}, and nginx cannot be asked either ({seen.get('edge_error')})", "escalated")
+        return _nowhere(seen)
     why = f"; {_unseen(seen)}, where the application stays open" if place == EDGE and not seen.get(ROW) else ""
     before = f", in the place of what was: {told}" if told else ""
-    return Plan("on", [place], f"switch maintenance mode on {PLACES[place]} for {wanted['minutes']} minutes{why}{before}", "resolved")
+    return _switch_on(place, wanted, why + before)
+
+
+def _nowhere(seen: Mapping[str, t.Any]) -> Plan:
+    return Plan("none", [], f"{_unseen(seen)}, and nginx cannot be asked either ({seen.get('edge_error')})", "escalated")
+
+
+def _switch_on(place: str, wanted: Mapping[str, t.Any], why: str) -> Plan:
+    text = f"switch maintenance mode on {PLACES[place]} for {wanted['minutes']} minutes{why}"
+    return Plan("on", [place], text, "resolved", closed=True)
+
+
+def _on_at_edge(seen: Mapping[str, t.Any], on: Mapping[str, Mapping[str, t.Any]], told: str, wanted: Mapping[str, t.Any]) -> Plan:
+    """Before a row that is taken away; what its owner has closed by hand stays that person's."""
+    place = next((place for place in (EDGE, ROW) if seen.get(place)), None)
+    if place is None:
+        return _nowhere(seen)
+    mine = on.get(place, {})
+    if mine.get("owned") and mine["owner"] == wanted["owner"] and not mine["for_a_run"]:
+        return Plan("none", [], f"already on: {told}", "healthy", closed=True)
+    why = f"; nginx cannot be asked ({seen.get('edge_error')})" if place == ROW else ""
+    before = f", beside or in the place of what was: {told}" if told else ""
+    return _switch_on(place, wanted, why + before)
+
+
+def _off_again(seen: Mapping[str, t.Any], on: Mapping[str, Mapping[str, t.Any]], wanted: Mapping[str, t.Any]) -> Plan:
+    """What an incident has switched on, and nothing else."""
+    there = {place: seen[place] for place in PLACES if seen.get(place) and (place in on or seen[place].get("present"))}
+    places = [place for place, one in there.items() if one.get("incident") == wanted["incident"]]
+    left = {place: one for place, one in on.items() if place not in places}
+    kept = "".join(f"; {describe(place, one)}" for place, one in left.items())
+    if places:
+        text = f"switch maintenance mode off {' and '.join(PLACES[place] for place in places)}{kept}"
+        return Plan("off", places, text, "resolved", closed=bool(left))
+    if EDGE in wanted["begun"] and not seen.get(EDGE):
+        text = f"nginx cannot be asked any more ({seen.get('edge_error')}); it opens by itself when its time is over"
+        return Plan("none", [], text, "escalated", closed=True)
+    if ROW in wanted["begun"] and not seen.get(ROW):
+        return Plan("none", [], f"{_unseen(seen)}; run db_failure, then maintenance with maintenance=off", "escalated")
+    return Plan("none", [], f"this run has nothing of maintenance mode to switch off{kept}", "healthy", closed=bool(left))
 
 
 def _off(seen: Mapping[str, t.Any], on: Mapping[str, Mapping[str, t.Any]], told: str, only_unowned: bool) -> Plan:

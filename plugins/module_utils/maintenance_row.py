@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Circuit Sage contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The application's row of maintenance mode: read as it stands, and changed only while it is as it was looked at."""
+"""The application's row of maintenance mode: read as it stands, changed only while it is as it was seen, taken to another database."""
 
 from __future__ import annotations
 
@@ -27,6 +27,15 @@ RETURNING t.id, to_jsonb(prior) AS before, to_jsonb(t) AS after
 _INSERT = """
 INSERT INTO system_settings (key, value) VALUES (%(key)s, %(value)s::jsonb)
 RETURNING id, NULL::jsonb AS before, to_jsonb(system_settings) AS after
+"""
+
+
+_STANDS = "SELECT value, updated_at, updated_by FROM public.system_settings WHERE key = %s"
+# Who changed it may be a user whom the other database does not have.
+_CARRY = """
+INSERT INTO public.system_settings AS t (key, value, updated_at, updated_by)
+VALUES (%s, %s::jsonb, coalesce(%s, now()), (SELECT id FROM public.users WHERE id = %s))
+ON CONFLICT (key) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at, updated_by = excluded.updated_by
 """
 
 
@@ -79,3 +88,32 @@ def change(
                 values = {"key": _KEY, "value": json.dumps(after), "incident": incident}
                 cursor.execute(row_change.recorded(statement, TABLE, action), values)
         return {**result, "changed_at": _read(connection).get("changed_at")}
+
+
+def standing(connection: t.Any) -> tuple[t.Any, ...] | None:
+    """The row as another database is to have it; none where there is none."""
+    with connection.cursor() as cursor:
+        cursor.execute(_STANDS, (_KEY,))
+        row: tuple[t.Any, ...] | None = cursor.fetchone()
+    return row
+
+
+def carry_over(row: tuple[t.Any, ...] | None, connection: t.Any) -> None:
+    """Give the connection's database the row that another one had, where the mode is on in one of them.
+
+    Where the other one had none, or could not say, the application was open: then the mode is off here too.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass('public.system_settings') IS NOT NULL")
+        if not cursor.fetchone()[0]:
+            return
+    there = standing(connection)
+    before = there[0] if there else None
+    value, changed_at, changed_by = row or (maintenance.value_off(before), None, None)
+    if value != before and (_is_on(value) or _is_on(before)):
+        with connection.cursor() as cursor:
+            cursor.execute(_CARRY, (_KEY, json.dumps(value), changed_at, changed_by))
+
+
+def _is_on(value: t.Any) -> bool:
+    return isinstance(value, dict) and value.get("enabled") is True

@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import time
 import typing as t
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from . import maintenance
 from .atomic_file import write_private
 from .drill_probe import TIMEOUT_SECONDS, Look, Watch, serves
 from .errors import IncidentError
@@ -18,6 +19,7 @@ from .http_probe import check_urls, probe_all
 
 PER_SECOND = 20
 POLL_SECONDS = 0.05
+_SILENT = ("not_found", "maintenance")
 # A look takes a second at most, and the watch ends after it.
 END_SECONDS = 5
 
@@ -46,25 +48,27 @@ def _end_file(report: Path) -> Path:
     return report.with_name(f"{report.name}.end")
 
 
-def watch(report: Path, look: Callable[[], bool | None], most_seconds: float) -> dict[str, t.Any]:
-    """Look until the end file is there, and write the report."""
+def watch(report: Path, look: Callable[[], bool | None], most_seconds: float, run: Mapping[str, t.Any] | None = None) -> dict[str, t.Any]:
+    """Look until the end file is there, and write the report; nobody reads one of a *run* that was killed."""
     watching = Watch(look, 1 / PER_SECOND)
     deadline = time.monotonic() + most_seconds
     watching.start()
-    while not _end_file(report).exists() and time.monotonic() < deadline:
+    while not _end_file(report).exists() and time.monotonic() < deadline and not maintenance.run_ended(run):
         time.sleep(POLL_SECONDS)
     watching.end()
     found = summary(watching.looks)
-    write_private(report, json.dumps(found).encode(), report.parent)
+    if not maintenance.run_ended(run):
+        write_private(report, json.dumps(found).encode(), report.parent)
     return found
 
 
-def watch_urls(report: Path, urls: Sequence[str], most_seconds: float) -> dict[str, t.Any]:
+def watch_urls(report: Path, urls: Sequence[str], most_seconds: float, run: Mapping[str, t.Any] | None = None) -> dict[str, t.Any]:
     """Watch the health addresses; the first that exists decides."""
     check_urls(urls)
-    # One that the first look finds to be none is not asked any more: through nginx and the API each request counts for its limits.
-    there = [probe["url"] for probe in probe_all(urls, TIMEOUT_SECONDS, True) if probe["class"] != "not_found"] or list(urls)
-    return watch(report, lambda: serves(probe_all(there, TIMEOUT_SECONDS, True)), most_seconds)
+    # One that the first look finds to be none is not asked any more: through nginx and the API each request counts for its limits. Nor is
+    # one that is closed on purpose, which says nothing of the service behind it.
+    there = [probe["url"] for probe in probe_all(urls, TIMEOUT_SECONDS, True) if probe["class"] not in _SILENT] or list(urls)
+    return watch(report, lambda: serves(probe_all(there, TIMEOUT_SECONDS, True)), most_seconds, run)
 
 
 def end(report: Path) -> dict[str, t.Any]:

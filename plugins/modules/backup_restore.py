@@ -12,10 +12,11 @@ short_description: Restore a backup beside the database in use, and exchange the
 version_added: 0.1.0
 description:
   - V(state=loaded) makes a database of the backup beside the one in use, named after it with C(_restore), and compares rows, constraints
-    and indexes with what the backup says. One that an earlier run left is made anew. Roles that the server
+    and indexes with what the backup says. What an earlier run left unfinished is dropped. Roles that the server
     has not are created without a login.
-  - V(state=swapped) renames both in one transaction. Killed at any moment, the database in use is the old one or the new one. Sessions
-    are ended. The old one stays, as C(_before_) and the incident.
+  - V(state=swapped) renames both in one transaction. Killed at any moment, the database in use is the old one or the new one. What is
+    being done in it may end, for five seconds, then its sessions are ended. The old one stays, as C(_before_) and the incident.
+  - Maintenance mode in the database stays as it is across the exchange. It is no part of what a backup brings back.
   - V(state=swapped_back) takes that back, and keeps what was restored as C(_undone_) and the incident.
   - No database is ever dropped but an unfinished copy that was made here.
 author: Circuit Sage contributors (@circuit-sage)
@@ -78,6 +79,14 @@ roles_made:
   returned: with the state loaded
   type: list
   elements: str
+due:
+  description: Whether there was something to exchange; in check mode, whether there is.
+  returned: with the states swapped and swapped_back
+  type: bool
+database:
+  description: The database that was exchanged.
+  returned: with the states swapped and swapped_back
+  type: str
 before:
   description: What the database that was in use is called afterwards.
   returned: with the states swapped and swapped_back

@@ -14,7 +14,8 @@ description:
   - Asks the health addresses twenty times a second until it is told to end, and counts what fails and for how long.
   - With O(state=started) it is run in the background (C(async), C(poll) 0). The same module with O(state=ended) ends it and gives the
     figures.
-  - An address that answers 404 at the beginning is left out. What nginx refuses for its own rate limit does not count.
+  - An address that answers 404 at the beginning, or is closed for maintenance, is left out. What nginx refuses for its own rate limit
+    does not count.
 author: Circuit Sage contributors (@circuit-sage)
 attributes:
   check_mode:
@@ -39,9 +40,13 @@ options:
     elements: str
     default: []
   most_seconds:
-    description: After so many seconds the watch ends by itself, as when the run was killed.
+    description: After so many seconds the watch ends by itself.
     type: int
     default: 300
+  run:
+    description:
+      - The run that watches, the C(process) of the fact C(circuit_sage_incident). When that was killed the watch ends without a report.
+    type: dict
 """
 
 EXAMPLES = r"""
@@ -99,6 +104,7 @@ def main() -> None:
             "report": {"type": "path", "required": True},
             "urls": {"type": "list", "elements": "str", "default": []},
             "most_seconds": {"type": "int", "default": 300},
+            "run": {"type": "dict"},
         },
         required_if=[["state", "started", ["urls"]]],
         supports_check_mode=True,
@@ -109,7 +115,7 @@ def main() -> None:
         module.exit_json(changed=False, **service_watch.summary([]))
     try:
         if options["state"] == "started":
-            found = service_watch.watch_urls(report, options["urls"], options["most_seconds"])
+            found = service_watch.watch_urls(report, options["urls"], options["most_seconds"], options["run"])
         else:
             found = service_watch.end(report)
     except IncidentError as error:

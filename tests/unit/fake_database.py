@@ -89,6 +89,8 @@ class FakeServer:
         self.databases = {"postgres": "", "sage": ""}
         self.roles = {"sage_user"}
         self.locked = False
+        # How many sessions are found at work, one look after the other.
+        self.at_work: list[int] = []
         self.tables = {name: dict(table) for name, table in MANIFEST_TABLES.items()}
         self.answers: list[tuple[str, list[tuple[t.Any, ...]]]] = []
         self.status = {"pg_dump": 0, "pg_restore": 0, "pg_amcheck": 0}
@@ -154,6 +156,8 @@ class FakeServer:
             return [(f"2026-01-30T02:00:{self.dumps:02}.000+00:00",)]
         if "to_regclass('public.schema_migrations')" in statement:
             return [(False,)]
+        if "to_regclass('public.system_settings')" in statement:
+            return [(True,)]
         if "FROM public.schema_migrations" in statement:
             return [("003.sql",)]
         if "'objects'" in statement:
@@ -164,6 +168,8 @@ class FakeServer:
             name = statement.split(" FROM ")[1].replace('"', "").split()[0]
             table = self.tables[name]
             return [(table["rows"], None if "NULL" in statement else table["digest"])]
+        if "backend_type = 'client backend'" in statement:
+            return [(self.at_work.pop(0) if self.at_work else 0,)]
         if "pg_terminate_backend" in statement:
             return [(1,)]
         return []

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "billing_errors" / "tests"))
 sys.path.insert(0, str(Path(__file__).parent))
 
 # Else a failed assertion in one of these would not say what it compared.
-pytest.register_assert_rewrite("books", "copies", "fixtures", "leaks", "playbook", "sandbox")
+pytest.register_assert_rewrite("books", "copies", "customer", "fixtures", "leaks", "playbook", "sandbox")
 
 from books import Books, Server  # noqa: E402
 from copies import Copies  # noqa: E402

@@ -5,26 +5,23 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import subprocess
-import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playbook import user_environment
-from sandbox import CHECKOUT, STACK, Sandbox
+from sandbox import STACK, Sandbox
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils import backup_creation, backup_restoration, data_integrity
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.database_copy import DatabaseServer
 
 INCIDENT = "20261130-020000-restore-ab12"
-PROCESS = Path(__file__).with_name("copy_process.py")
 
 
 class Copies:
-    """What the modules do, in this process or in one that can be killed."""
+    """What the modules do."""
 
     def __init__(self, sandbox: Sandbox, folder: Path) -> None:
         self._sandbox, self.folder = sandbox, folder
@@ -86,23 +83,23 @@ class Copies:
         """The server, as the modules meet it."""
         return DatabaseServer(self.options())
 
-    def start(self, *steps: str, **given: Any) -> subprocess.Popen[str]:
-        """Some steps in a process of its own; it says each one that it has done."""
-        environment = user_environment(PYTHONPATH=str(CHECKOUT / ".ansible" / "collections"))
-        process = subprocess.Popen(
-            [sys.executable, str(PROCESS), *steps], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, cwd=CHECKOUT
-        )
-        assert process.stdin is not None
-        process.stdin.write(json.dumps(self.options(**given)))
-        process.stdin.close()
-        return process
-
     # What there is
 
     def databases(self) -> dict[str, str]:
         """Each database of the server, with its number."""
         lines = self._sandbox.psql("SELECT datname, oid FROM pg_database WHERE datname !~ '^books_'").splitlines()
         return dict(line.split("|") for line in lines)
+
+    @contextmanager
+    def names(self) -> Iterator[Callable[[], set[str]]]:
+        """A look at the names of the databases by a session that is there already: what is looked for lasts a moment."""
+        with self.server().session() as connection, connection.cursor() as cursor:
+
+            def look() -> set[str]:
+                cursor.execute("SELECT datname FROM pg_database")
+                return {name for (name,) in cursor}
+
+            yield look
 
     def in_folder(self) -> list[str]:
         """The names in the folder of the backups."""

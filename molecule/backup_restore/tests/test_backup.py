@@ -8,13 +8,12 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 from copies import Copies
 from playbook import Player
-from sandbox import Sandbox, eventually
+from sandbox import Sandbox
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 
@@ -73,37 +72,6 @@ def test_one_copy_at_a_time(copies: Copies) -> None:
     """Also where no playbook's lock keeps them apart."""
     with copies.server().alone(), pytest.raises(IncidentError, match="another backup or restore is at work on this server"):
         copies.create()
-
-
-@pytest.mark.parametrize("milliseconds", [100, 300, 800])
-def test_a_killed_backup_leaves_no_half_one(copies: Copies, proven: Path, milliseconds: int) -> None:
-    """PostgreSQL goes on, no program stays at work in its container, and the next run makes everything tidy."""
-    kept = copies.take(proven).name
-    life = copies.server_life()
-    process = copies.start("created")
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    time.sleep(milliseconds / 1000)
-    process.kill()
-    process.wait(timeout=10)
-    for name in copies.in_folder():
-        if not name.startswith(".passing-"):
-            copies.look(backup=name)
-    eventually(lambda: not copies.programs(), 10, "no program is at work in the container")
-    again = eventually(lambda: _created(copies), 10, "the next backup is made")
-    assert {kept, again} <= set(copies.in_folder())
-    assert not [name for name in copies.in_folder() if name.startswith(".")]
-    assert copies.databases() == copies.there
-    assert copies.server_life() == life
-
-
-def _created(copies: Copies) -> str | None:
-    """A backup; none while the server has not yet noticed that the one before has gone."""
-    try:
-        return str(copies.create()["backup"]["id"])
-    except IncidentError as error:
-        assert "another backup or restore is at work" in str(error)
-        return None
 
 
 def test_an_encrypted_one_is_restored_with_its_key(copies: Copies, tmp_path: Path) -> None:

@@ -6,23 +6,22 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from copies import Copies
+from customer import Customer
 from leaks import Arguments
 from playbook import Player
 from sandbox import Sandbox, eventually
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 
+SITE = "cat /etc/nginx/sites-available/circuit-sage; ls /etc/nginx"
 MARK = "INSERT INTO invoices (invoice_number, company_id) SELECT 'after the backup', id FROM companies ORDER BY id LIMIT 1"
 MARKS = "SELECT count(*) FROM invoices WHERE invoice_number = 'after the backup'"
-END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IN ('{0}', '{1}')"
-EXCHANGE = 'BEGIN; ALTER DATABASE "{0}" RENAME TO taken_back; ALTER DATABASE "{1}" RENAME TO "{0}"; COMMIT'
 UNMARK = "DELETE FROM invoices WHERE invoice_number = 'after the backup'"
 
 
@@ -105,37 +104,58 @@ def test_without_its_approval_it_only_says_how_to_go_on(sandbox: Sandbox, player
     assert sandbox.snapshot().changes_since(before) == {}
 
 
-def test_restored_proven_and_undone(sandbox: Sandbox, player: Player, copies: Copies, seeded_rows: str) -> None:
-    """What was written after the backup is gone, is kept beside, and comes back; the service is away for the exchange alone."""
+def test_restored_proven_and_undone_while_a_customer_writes(sandbox: Sandbox, player: Player, copies: Copies, seeded_rows: str) -> None:
+    """What was written after the backup is kept beside, and comes back. Who asks meanwhile is told to come again, or served whole."""
     copies.create()
     sandbox.psql(MARK, copies.database)
+    site = sandbox.on_edge(SITE)
     given = {"circuit_sage_backup_dir": str(copies.folder), "restore_database": copies.database, "incident_approve": "restore"}
-    with Arguments() as arguments:
+    with Customer(sandbox) as customer, Arguments() as arguments:
         run = player.play("-e", json.dumps(given), "-vvvv", playbook="playbooks/restore.yml")
+        eventually(lambda: customer.accepted()[1], 10, "the customer is served again")
     record = run.record
     assert (run.status, record.outcome) == (0, "resolved"), run.output
     assert sandbox.psql(MARKS, copies.database) == "0"
-    assert sandbox.rows() == seeded_rows
     assert sandbox.is_healthy()
-    sandbox.prove_write()
     assert " RTO " in record.events("resolved")[0]
     assert " RPO " in record.events("resolved")[0]
-    (change,) = record.content["changes"]
-    old = change["action"].split()[2].rstrip(",")
+    (old,) = (name for name in copies.databases() if "_before_" in name)
+    assert old in " ".join(change["action"] for change in record.content["changes"])
     assert sandbox.psql(MARKS, old) == "1"
+    assert_served_whole(customer, old, copies.database)
+    customer.put_back(copies.database)
+    assert sandbox.rows() == seeded_rows
+    assert sandbox.on_edge(SITE) == site
     assert record.wrong_modes() == []
     assert any("dumped" in text for text in record.events("did"))
+    assert any("the API was closed for" in text for text in record.events("meanwhile"))
     secret = sandbox.env["POSTGRES_PASSWORD"]
     assert secret not in run.output + arguments.text
     assert not sandbox.lock_file.exists()
 
-    undo = player.play("-e", f"incident={record.content['id']}", playbook="playbooks/undo.yml", say_records=False)
-    assert undo.status == 0, undo.output
+    with Customer(sandbox) as customer:
+        undo = player.play("-e", f"incident={record.content['id']}", playbook="playbooks/undo.yml")
+        eventually(lambda: customer.accepted()[1], 10, "the customer is served again")
+    assert (undo.status, undo.record.outcome) == (0, "resolved"), undo.output
+    (restored,) = (name for name in copies.databases() if "_undone_" in name)
+    assert_served_whole(customer, restored, copies.database)
     assert sandbox.psql(MARKS, copies.database) == "1"
-    eventually(sandbox.is_healthy, 30, "the service is healthy again")
-    again = player.play("-e", f"incident={record.content['id']}", playbook="playbooks/undo.yml", say_records=False)
+    assert sandbox.on_edge(SITE) == site
+    again = player.play("-e", f"incident={record.content['id']}", playbook="playbooks/undo.yml")
+    assert (again.status, again.record.outcome) == (0, "healthy"), again.output
     assert "it is taken back already" in again.said()
+    customer.put_back(copies.database)
     sandbox.psql(UNMARK, copies.database)
+
+
+def assert_served_whole(customer: Customer, away: str, in_use: str) -> None:
+    """Every write is in the database that it was answered from; the others were refused, with a time to come again."""
+    before, after = customer.accepted()
+    assert customer.phone(away) == before[-1]
+    assert customer.phone(in_use) == after[-1]
+    refused = customer.refused()
+    assert refused and all(one.retry_after for one in refused)
+    assert len(before) + len(after) + len(refused) == len(customer.answers), customer.answers
 
 
 def test_what_is_not_proven_is_taken_back(sandbox: Sandbox, player: Player, copies: Copies, seeded_rows: str) -> None:
@@ -157,43 +177,3 @@ def test_what_is_not_proven_is_taken_back(sandbox: Sandbox, player: Player, copi
     assert "system_settings" in run.said()
     eventually(sandbox.is_healthy, 60, "the service is healthy again")
     assert sandbox.rows() == seeded_rows
-
-
-@pytest.mark.parametrize(("step", "milliseconds"), [("ready", 150), ("ready", 700), ("loaded", 30)])
-def test_a_killed_restore_never_loses_the_old_database(
-    sandbox: Sandbox, copies: Copies, proven: Path, seeded_rows: str, step: str, milliseconds: int
-) -> None:
-    """Killed while it loads or while it exchanges, one whole database has the name; the next run ends what it wants."""
-    copies.take(proven)
-    life = copies.server_life()
-    process = copies.start("loaded", "swapped")
-    assert process.stdout is not None
-    while process.stdout.readline().strip() != step:
-        assert process.poll() is None
-    time.sleep(milliseconds / 1000)
-    process.kill()
-    process.wait(timeout=10)
-    eventually(lambda: not copies.programs(), 10, "no program is at work in the container")
-    assert sandbox.rows() == seeded_rows
-    old = copies.there[copies.database]
-    assert old in copies.databases().values()
-    eventually(lambda: _restored(copies, "20261130-030000-restore-cd34"), 10, "the next run restores")
-    assert sandbox.rows() == seeded_rows
-    assert old in copies.databases().values()
-    assert copies.server_life() == life
-    # So that the next test finds the database that it knows.
-    name = next(name for name, number in copies.databases().items() if number == old)
-    sandbox.psql(END.format(copies.database, name))
-    sandbox.psql(EXCHANGE.format(copies.database, name))
-    eventually(sandbox.is_healthy, 30, "the service is healthy again")
-
-
-def _restored(copies: Copies, incident: str) -> bool:
-    """Whether a restore went through; not while the server has not yet noticed that the one before has gone."""
-    try:
-        copies.restore("loaded", incident=incident)
-        copies.restore("swapped", incident=incident)
-    except IncidentError as error:
-        assert "another backup or restore is at work" in str(error)
-        return False
-    return True

@@ -91,7 +91,8 @@ def test_what_a_killed_run_left_is_removed(server: FakeServer) -> None:
     folder = Path(server.options()["folder"])
     (folder / ".passing-1").mkdir(parents=True)
     (folder / ".passing-1" / "database.dump").write_bytes(b"half")
-    server.databases["sage_backup_check"] = database_copy.COMMENT
+    server.databases |= dict.fromkeys(("sage_backup_check", "sage_restore"), database_copy.COMMENT)
+    server.databases["sage_circuit_sage_unfinished"] = ""
     made = create(server)["backup"]["id"]
     assert [path.name for path in folder.iterdir()] == [made]
     assert set(server.databases) == {"postgres", "sage"}
@@ -158,6 +159,35 @@ def test_restored_exchanged_and_taken_back(server: FakeServer) -> None:
     assert restore(server, "loaded", check_mode=True)["backup"]["id"] == made["id"]
 
 
+def test_what_is_being_done_may_end_before_its_sessions_are_ended(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    create(server)
+    restore(server, "loaded")
+    server.at_work = [2, 1]
+    assert restore(server, "swapped")["due"]
+    looks = [number for number, statement in enumerate(server.asked) if "backend_type" in statement]
+    assert len(looks) == 3
+    assert max(looks) < min(number for number, statement in enumerate(server.asked) if 'RENAME TO "sage"' in statement)
+    # Somebody who never ends is not waited for.
+    monkeypatch.setattr(backup_restoration, "FINISH_SECONDS", 0.1)
+    server.at_work = [1] * 1000
+    assert restore(server, "swapped_back")["due"]
+
+
+def test_a_mode_that_cannot_be_read_stops_no_exchange(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is unreadable may be why it is restored; to the application it says that it is open."""
+    create(server)
+    restore(server, "loaded")
+    kept: list[Any] = []
+
+    def standing(_connection: Any) -> None:
+        raise IncidentError("the server refused it")
+
+    monkeypatch.setattr(backup_restoration.maintenance_row, "standing", standing)
+    monkeypatch.setattr(backup_restoration.maintenance_row, "carry_over", lambda row, _connection: kept.append(row))
+    assert restore(server, "swapped")["due"]
+    assert kept == [None]
+
+
 def test_nothing_to_exchange_or_to_take_back(server: FakeServer) -> None:
     with pytest.raises(IncidentError, match="the server has no database sage_restore; restore the backup into it first"):
         restore(server, "swapped")
@@ -170,6 +200,8 @@ def test_a_database_that_somebody_else_made_is_left_alone(server: FakeServer) ->
     server.databases["sage_restore"] = "mine"
     with pytest.raises(IncidentError, match="the server has a database sage_restore that was not made here"):
         restore(server, "loaded")
+    # A backup does not need the name.
+    create(server)
     assert server.databases["sage_restore"] == "mine"
 
 

@@ -110,6 +110,53 @@ def test_what_is_to_be_done(state: str, row: t.Any, edge: t.Any, more: dict[str,
     assert (found["act"], found["places"], found["outcome"]) == (act, places, outcome), found["text"]
 
 
+RUN = maintenance.run_of(os.getpid())
+EDGE_OPEN = {**OFF, "present": False}
+
+
+@pytest.mark.parametrize(
+    ("row", "edge", "places", "outcome"),
+    [
+        (OFF, EDGE_OPEN, ["edge"], "resolved"),
+        (None, EDGE_OPEN, ["edge"], "resolved"),
+        (OFF, None, ["row"], "resolved"),
+        (None, None, [], "escalated"),
+        # What its owner has closed by hand stays that person's.
+        (on(), EDGE_OPEN, ["edge"], "resolved"),
+        (OFF, on(), [], "healthy"),
+        (on(), None, [], "healthy"),
+        # What a killed run has left is taken over.
+        (OFF, {**on(run=RUN), "owned": False, "run_ended": True}, ["edge"], "resolved"),
+        (on("ben@ops"), EDGE_OPEN, [], "escalated"),
+    ],
+)
+def test_where_the_row_goes_away_with_its_database_nginx_closes(row: t.Any, edge: t.Any, places: list[str], outcome: str) -> None:
+    found = plan("on", row, edge, at_edge=True, while_running=True)
+    assert (found["places"], found["outcome"], found["closed"]) == (places, outcome, outcome != "escalated"), found["text"]
+
+
+@pytest.mark.parametrize(
+    ("row", "edge", "begun", "places", "outcome", "closed"),
+    [
+        (OFF, on(run=RUN), ["edge"], ["edge"], "resolved", False),
+        (on(run=RUN), None, ["row"], ["row"], "resolved", False),
+        # Its time was over before, or it was half made.
+        (OFF, {**on(run=RUN), "enabled": False, "present": True}, ["edge"], ["edge"], "resolved", False),
+        # What somebody has switched on beside it goes on.
+        ({**on("ben@ops"), "incident": "I-2"}, on(run=RUN), ["edge"], ["edge"], "resolved", True),
+        ({**on(), "incident": "I-2"}, EDGE_OPEN, [], [], "healthy", True),
+        (OFF, EDGE_OPEN, ["edge"], [], "healthy", False),
+        (OFF, None, ["edge"], [], "escalated", True),
+        (None, EDGE_OPEN, ["row"], [], "escalated", False),
+    ],
+)
+def test_a_run_ends_what_it_has_begun_and_nothing_else(
+    row: t.Any, edge: t.Any, begun: list[str], places: list[str], outcome: str, closed: bool
+) -> None:
+    found = plan("off", row, edge, incident="I-1", begun=begun)
+    assert (found["places"], found["outcome"], found["closed"]) == (places, outcome, closed), found["text"]
+
+
 @pytest.mark.parametrize(
     ("one", "words"),
     [

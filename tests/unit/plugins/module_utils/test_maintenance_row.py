@@ -98,3 +98,63 @@ def test_who_changed_it_meanwhile_keeps_it(database: Database) -> None:
     with pytest.raises(IncidentError, match=r"somebody changed maintenance mode in this moment; .* nothing was written"):
         change(CLAIM, seen="2026-11-30T04:00:00.000000Z")
     assert database.written() == []
+
+
+ON = {"enabled": True, "owner": "anna@ops"}
+OFF = {"enabled": False}
+
+
+class Other:
+    """A database to which the row is carried, with what was written into it."""
+
+    def __init__(self, value: t.Any, table: bool = True) -> None:
+        self.value, self.table = value, table
+        self.written: t.Any = None
+        self._rows: list[tuple[t.Any, ...]] = []
+
+    def cursor(self) -> Other:
+        return self
+
+    def __enter__(self) -> Other:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        pass
+
+    def execute(self, statement: str, values: t.Any = None) -> None:
+        if "to_regclass" in statement:
+            self._rows = [(self.table,)]
+        elif "INSERT" in statement:
+            self.written = json.loads(values[1])
+        else:
+            assert self.table
+            self._rows = [(self.value, "2026-11-30", None)] if self.value is not None else []
+
+    def fetchone(self) -> tuple[t.Any, ...] | None:
+        return self._rows[0] if self._rows else None
+
+
+@pytest.mark.parametrize(
+    ("before", "there", "written"),
+    [
+        (ON, OFF, ON),
+        (ON, None, ON),
+        (OFF, ON, OFF),
+        # It cannot be read, or is not there: the application was open.
+        (None, ON, OFF),
+        (None, OFF, None),
+        (OFF, {"enabled": False, "message": "of the backup"}, None),
+        (ON, ON, None),
+    ],
+)
+def test_the_mode_goes_along_to_the_database_that_takes_the_name(before: t.Any, there: t.Any, written: t.Any) -> None:
+    row = maintenance_row.standing(Other(before))
+    other = Other(there)
+    maintenance_row.carry_over(row, other)
+    assert other.written == written
+
+
+def test_a_database_without_settings_gets_none() -> None:
+    other = Other(None, table=False)
+    maintenance_row.carry_over((ON, None, None), other)
+    assert other.written is None

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.circuit_sage.incident_response.plugins.module_utils import service_watch
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils import maintenance, service_watch
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.drill_probe import Look
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 
@@ -46,6 +47,12 @@ def test_a_watch_that_nobody_ends_ends_by_itself(tmp_path: Path) -> None:
     assert service_watch.watch(tmp_path / "watch", lambda: False, 0.1)["failures"] >= 1
 
 
+def test_a_watch_ends_with_its_run_and_leaves_nothing(tmp_path: Path) -> None:
+    ended = {**maintenance.run_of(os.getpid()), "ticks": "1"}
+    service_watch.watch(tmp_path / "watch", lambda: True, 60, ended)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_no_report_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service_watch, "END_SECONDS", 0.1)
     with pytest.raises(IncidentError, match="has left no report"):
@@ -54,14 +61,15 @@ def test_no_report_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         service_watch.end(tmp_path / "nowhere" / "watch")
 
 
-def test_the_address_that_does_not_exist_is_not_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_address_that_does_not_exist_or_is_closed_is_not_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[list[str]] = []
 
     def probe_all(urls: list[str], _timeout: float, _certs: bool) -> list[dict[str, object]]:
         asked.append(list(urls))
-        return [{"url": url, "class": "not_found" if "api" in url else "ok", "status": 200, "body": ""} for url in urls]
+        classes = ("not_found" if "api" in url else "maintenance" if "closed" in url else "ok" for url in urls)
+        return [{"url": url, "class": kind, "status": 200, "body": ""} for url, kind in zip(urls, classes, strict=True)]
 
     monkeypatch.setattr(service_watch, "probe_all", probe_all)
-    service_watch.watch_urls(tmp_path / "watch", ["http://host/api/health", "http://host/health"], 0.1)
-    assert asked[0] == ["http://host/api/health", "http://host/health"]
+    service_watch.watch_urls(tmp_path / "watch", ["http://host/api/health", "http://host/closed", "http://host/health"], 0.1)
+    assert asked[0] == ["http://host/api/health", "http://host/closed", "http://host/health"]
     assert set(map(tuple, asked[1:])) == {("http://host/health",)}
