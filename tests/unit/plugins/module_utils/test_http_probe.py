@@ -154,6 +154,13 @@ def test_waiting_ends_with_the_first_good_answer() -> None:
     assert http_probe.until(lambda: next(answers), 30, lambda: True)["answers"] is True
 
 
+def test_waiting_is_not_for_what_is_closed_on_purpose() -> None:
+    answers = iter([[{"class": "maintenance"}, {"class": "refused"}], [{"class": "maintenance"}, {"class": "ok"}]])
+    assert http_probe.until(lambda: next(answers), 30, lambda: True)["answers"] is False
+    with pytest.raises(StopIteration):
+        next(answers)
+
+
 def test_waiting_ends_when_the_time_is_over() -> None:
     began = time.monotonic()
     assert http_probe.until(lambda: [{"class": "refused"}], 0.15, lambda: True)["answers"] is False
