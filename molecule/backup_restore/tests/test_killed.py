@@ -96,7 +96,7 @@ def test_killed_restores_never_lose_the_old_database(
             # nginx opens by itself, should nobody come.
             assert (" for 4 minutes" in " ".join(events(run, "act"))) is closed
             killed = run.record.content["id"]
-    eventually(lambda: not list(sandbox.lock_file.parent.glob("circuit-sage-watch-*")), 10, "the watch over the service has ended")
+    assert list(sandbox.lock_file.parent.glob(f"circuit-sage-watch-{killed}*")) == []
 
     undo = player.play("-e", f"incident={killed}", playbook="playbooks/undo.yml")
     assert (undo.status, undo.record.outcome) == (0, "resolved"), undo.output
