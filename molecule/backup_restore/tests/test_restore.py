@@ -22,6 +22,10 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils.err
 SITE = "cat /etc/nginx/sites-available/circuit-sage; ls /etc/nginx"
 MARK = "INSERT INTO invoices (invoice_number, company_id) SELECT 'after the backup', id FROM companies ORDER BY id LIMIT 1"
 MARKS = "SELECT count(*) FROM invoices WHERE invoice_number = 'after the backup'"
+MODE = "SELECT value FROM system_settings WHERE key = 'maintenance_mode'"
+SET_MODE = "UPDATE system_settings SET value = '{}' WHERE key = 'maintenance_mode'"
+OPEN: dict[str, Any] = {"enabled": False}
+BENS = {"enabled": True, "owner": "ben@ops", "incident": "I-7", "since": "2026-11-30T01:00:00Z", "expires_at": "2999-01-01T00:00:00Z"}
 UNMARK = "DELETE FROM invoices WHERE invoice_number = 'after the backup'"
 
 
@@ -102,6 +106,35 @@ def test_without_its_approval_it_only_says_how_to_go_on(sandbox: Sandbox, player
     assert "-e incident_approve=restore" in run.said()
     assert run.record.content["changes"] == []
     assert sandbox.snapshot().changes_since(before) == {}
+
+
+def test_what_somebody_else_keeps_closed_is_refused(sandbox: Sandbox, player: Player, copies: Copies, proven: Path) -> None:
+    """Before anything is touched, with the owner's name."""
+    copies.take(proven)
+    given = {"circuit_sage_backup_dir": str(copies.folder), "restore_database": copies.database, "incident_approve": "restore"}
+    sandbox.psql(SET_MODE.format(json.dumps(BENS)), copies.database)
+    try:
+        run = player.play("-e", json.dumps(given), playbook="playbooks/restore.yml")
+    finally:
+        sandbox.psql(SET_MODE.format(json.dumps(OPEN)), copies.database)
+    assert (run.status, run.record.outcome) == (2, "escalated"), run.output
+    assert "owned by ben@ops (incident I-7), until 2999-01-01T00:00:00Z" in run.said()
+    assert "incident_approve=restore,maintenance" in run.said()
+    assert copies.databases() == copies.there
+
+
+def test_maintenance_mode_stays_as_it_is_across_the_exchange(sandbox: Sandbox, copies: Copies, proven: Path, seeded_rows: str) -> None:
+    """The backup knows it off; it goes along on, and off again when it is taken back."""
+    copies.take(proven)
+    sandbox.psql(SET_MODE.format(json.dumps(BENS)), copies.database)
+    copies.restore("loaded")
+    assert copies.restore("swapped")["changed"]
+    assert json.loads(sandbox.psql(MODE, copies.database)) == BENS
+    sandbox.psql(SET_MODE.format(json.dumps(OPEN)), copies.database)
+    assert copies.restore("swapped_back")["changed"]
+    assert json.loads(sandbox.psql(MODE, copies.database)) == OPEN
+    assert copies.databases()[copies.database] == copies.there[copies.database]
+    eventually(sandbox.is_healthy, 30, "the service is healthy again")
 
 
 def test_restored_proven_and_undone_while_a_customer_writes(sandbox: Sandbox, player: Player, copies: Copies, seeded_rows: str) -> None:
