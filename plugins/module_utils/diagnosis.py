@@ -189,6 +189,11 @@ def plan(
     return planned
 
 
+def of_security(findings: Sequence[Mapping]) -> bool:
+    """Whether something of a security incident was found, of which all evidence is kept before anything is touched."""
+    return any(finding.get("role") == HOLDS_EVERYTHING for finding in findings)
+
+
 def in_phases(planned: Sequence[Mapping]) -> list[Mapping]:
     """The remedies to carry out, in causal order within each step of the guide's order."""
 

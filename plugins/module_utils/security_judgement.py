@@ -73,10 +73,13 @@ def why_foreign(executable: str | None, arguments: Sequence[str], changed: Itera
     return None
 
 
-def administrators(found: Sequence[Mapping[str, Any]], named: Sequence[str], recorded: Sequence[str] | None) -> list[Entry]:
+def administrators(
+    found: Sequence[Mapping[str, Any]], named: Sequence[str], recorded: Sequence[str] | None, suspected: bool = True
+) -> list[Entry]:
     """The superusers of the application that should not be there, each with the reason.
 
-    Who is named in the settings may be one. Where nobody is, those of the baseline may; the one whom everybody knows only when named.
+    Who is named in the settings may be one. Where nobody is, those of the baseline may; the one whom everybody knows only when named. Every
+    installation begins with that one: where nobody is named and no break-in is *suspected*, it tells nothing.
     """
     allowed = {one.lower() for one in named}
     rogue = []
@@ -84,7 +87,7 @@ def administrators(found: Sequence[Mapping[str, Any]], named: Sequence[str], rec
         email = str(account["email"]).lower()
         if email in allowed:
             continue
-        if email == SEEDED_ADMINISTRATOR:
+        if email == SEEDED_ADMINISTRATOR and (allowed or suspected):
             reason = "it was made by the application's first SQL, so everybody knows its address"
         elif allowed:
             reason = "circuit_sage_administrators does not name it"
@@ -191,7 +194,7 @@ def judge(facts: Mapping[str, Any], observations: Mapping[str, Any], options: Ma
         "rogue_roles": None if facts["roles"] is None else rogue_roles(facts["roles"], facts["own_role"], known_roles),
         "rogue_administrators": None
         if facts["accounts"] is None
-        else administrators(facts["accounts"], options["administrators"], recorded.get("administrators")),
+        else administrators(facts["accounts"], options["administrators"], recorded.get("administrators"), options["suspected"]),
         "foreign_sessions": foreign_sessions(held.get("holders") or [], facts["own_role"], facts["gateways"], services),
         "exposed_ports": exposed_ports(services),
         "database_ports": loopback_ports((services.get("postgres") or {}).get("ports") or []),

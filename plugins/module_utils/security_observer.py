@@ -36,7 +36,7 @@ MOST_FILES = 200
 LONGEST_COMMAND = 200
 _APT = ["apt", "list", "--upgradable"]
 _UPGRADABLE = re.compile(r"(?P<name>[^/\s]+)/(?P<origin>\S+) (?P<new>\S+) \S+ \[upgradable from: (?P<old>[^\]]+)\]")
-_NOT_ASKED = "it is looked up once, by a run that may act"
+_NOT_ASKED = "it is looked up once, by a security incident that may act"
 
 SECURITY_OPTIONS: dict[str, dict[str, Any]] = {
     **STACK_OPTIONS,
@@ -44,6 +44,7 @@ SECURITY_OPTIONS: dict[str, dict[str, Any]] = {
     "observations": {"type": "dict", "required": True},
     "administrators": {"type": "list", "elements": "str", "default": []},
     "expected_changes": {"type": "dict", "default": {}},
+    "suspected": {"type": "bool", "default": True},
     "leaked": {"type": "list", "elements": "str", "default": []},
     "isolate": {"type": "list", "elements": "str", "default": []},
     "updates": {"type": "bool", "default": False},

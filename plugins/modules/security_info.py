@@ -42,6 +42,12 @@ options:
       - By Compose service, or V(all), patterns of the paths in containers that change by themselves; C(*) stands for any characters.
     type: dict
     default: {}
+  suspected:
+    description:
+      - Whether somebody has a reason to think of a break-in. Then the superuser that the application's first SQL makes is told too where neither
+        O(administrators) nor a baseline speak against it.
+    type: bool
+    default: true
   leaked:
     description: Names of the variables of the env file whose values are known to somebody, as a person found out.
     type: list
