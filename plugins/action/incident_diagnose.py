@@ -108,20 +108,13 @@ class ActionModule(ActionBase):
         # What is told of the first look is not told again of the proof.
         record.keep_tables(square_report.differences(observed, before if earlier else None))
         record.keep_tables(payment_tables.observed(observed, before if earlier else None))
-        security = self._security(options["kind"], findings, earlier)
+        security = diagnosis.about_security(options["kind"], findings, earlier["security"] if earlier else None)
         record.keep_tables(security_tables.observed(observed) if security == "new" else [])
         account = self._tell(record, observed, findings, "proof" if earlier else "seen", keep=sick and not earlier)
         if options["severities"] and not earlier:
             account += self._judge(record, triage.assess(observed, findings, symptoms, options["severities"]))
         told = (incident["run"], before, observed, findings, planned, symptoms, tried, security)
         return {**dict(zip(_RETURNED, told, strict=True)), "account": account}
-
-    @staticmethod
-    def _security(kind: str, findings: list[Mapping], earlier: Mapping | None) -> str | None:
-        """Whether the run is about security: ``new`` since this look, ``known`` from an earlier one. A triage is once something of it is found."""
-        if earlier and earlier["security"]:
-            return "known"
-        return "new" if kind == diagnosis.HOLDS_EVERYTHING or diagnosis.of_security(findings) else None
 
     @staticmethod
     def _judge(record: Record, verdict: Mapping) -> list[Mapping]:

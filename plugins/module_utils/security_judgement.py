@@ -43,8 +43,13 @@ def changed_files(changes: Sequence[Mapping[str, Any]], expected: Iterable[str])
     ]
 
 
-def expected_changes(service: str, settings: Mapping[str, Sequence[str]]) -> list[str]:
-    """The patterns of a service, with those of all."""
+def expected_changes(service: str, settings: Mapping[str, Sequence[str]], suspected: bool = True) -> list[str]:
+    """The patterns of a service, with those of all.
+
+    Of one that nobody has named it is not known what usually changes: where no break-in is *suspected*, that is everything.
+    """
+    if not suspected and service not in settings:
+        return ["*"]
     return [*(settings.get("all") or []), *(settings.get(service) or [])]
 
 

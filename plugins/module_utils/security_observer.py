@@ -174,9 +174,12 @@ class SecurityObserver:
         groups = group_by_service(self._engine.containers(), self._options["project_name"])
         return {service: self._engine.inspect(ones[0]["Id"]) for service, ones in sorted(groups.items())}
 
+    def _expected(self, service: str) -> list[str]:
+        return security_judgement.expected_changes(service, self._options["expected_changes"], self._options["suspected"])
+
     def _changes(self, service: str, guest: Mapping[str, Any]) -> list[dict[str, Any]]:
         # The engine may have to compare all files, which takes a second or more: not where every change is expected.
-        everything = "*" in security_judgement.expected_changes(service, self._options["expected_changes"])
+        everything = "*" in self._expected(service)
         return [] if everything else changes_of(self._engine, guest)
 
     def _surprising(self, guests: Mapping[str, Mapping[str, Any]], listed: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -184,9 +187,7 @@ class SecurityObserver:
         found = [
             {"service": service, "container": guests[service]["Name"].lstrip("/"), **one}
             for service, changes in listed.items()
-            for one in security_judgement.changed_files(
-                changes or [], security_judgement.expected_changes(service, self._options["expected_changes"])
-            )
+            for one in security_judgement.changed_files(changes or [], self._expected(service))
         ]
         return found[:MOST_FILES]
 

@@ -44,8 +44,9 @@ options:
     default: {}
   suspected:
     description:
-      - Whether somebody has a reason to think of a break-in. Then the superuser that the application's first SQL makes is told too where neither
-        O(administrators) nor a baseline speak against it.
+      - Whether somebody has a reason to think of a break-in.
+      - Without, nothing is told by which every installation differs that has no settings of its own, the superuser that the application's first SQL
+        makes while O(administrators) names nobody, and the files of services of which O(expected_changes) has nothing.
     type: bool
     default: true
   leaked:

@@ -63,8 +63,8 @@ def account(email: str) -> dict[str, Any]:
     return {"id": email, "email": email}
 
 
-def rogue(emails: list[str], named: list[str], recorded: list[str] | None) -> list[str]:
-    return [one["email"] for one in judgement.administrators([account(one) for one in emails], named, recorded)]
+def rogue(emails: list[str], named: list[str], recorded: list[str] | None, suspected: bool = True) -> list[str]:
+    return [one["email"] for one in judgement.administrators([account(one) for one in emails], named, recorded, suspected)]
 
 
 def test_who_is_named_may_administer_and_nobody_else() -> None:
@@ -76,6 +76,15 @@ def test_without_names_those_of_the_baseline_may_but_not_the_one_that_everybody_
     emails = ["a@example.com", "b@example.com", judgement.SEEDED_ADMINISTRATOR]
     assert rogue(emails, [], ["A@example.com", judgement.SEEDED_ADMINISTRATOR]) == ["b@example.com", judgement.SEEDED_ADMINISTRATOR]
     assert rogue(emails, [], None) == [judgement.SEEDED_ADMINISTRATOR]
+
+
+def test_without_a_suspicion_the_one_that_every_installation_has_tells_nothing_where_nobody_is_named() -> None:
+    seeded = judgement.SEEDED_ADMINISTRATOR
+    assert rogue([seeded], [], None, suspected=False) == []
+    assert rogue([seeded, "b@example.com"], [], [seeded], suspected=False) == ["b@example.com"]
+    # These say that it is gone.
+    assert rogue([seeded], ["boss@example.com"], None, suspected=False) == [seeded]
+    assert rogue([seeded], [], ["a@example.com"], suspected=False) == [seeded]
 
 
 def role(name: str, **more: Any) -> dict[str, Any]:
@@ -181,7 +190,7 @@ FACTS: dict[str, Any] = {
     "secret_files": [],
     "unknown": {"updates": "not asked"},
 }
-OPTIONS: dict[str, Any] = {"leaked": ["B", "A"], "administrators": ["x@example.com"], "isolate": ["backend", "gone"]}
+OPTIONS: dict[str, Any] = {"leaked": ["B", "A"], "administrators": ["x@example.com"], "suspected": True, "isolate": ["backend", "gone"]}
 
 
 def observed(**more: Any) -> dict[str, Any]:
