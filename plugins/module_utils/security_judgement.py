@@ -128,15 +128,18 @@ def rogue_roles(roles: Sequence[Mapping[str, Any]], own: str, recorded: Sequence
     return rogue
 
 
-def foreign_sessions(holders: Iterable[Mapping[str, Any]], own: str, gateways: Sequence[str], services: Iterable[str]) -> list[Entry]:
-    """The sessions with the application's role that come neither from its containers nor from the host itself."""
+def foreign_sessions(
+    holders: Iterable[Mapping[str, Any]], own: str, gateways: Sequence[str], services: Iterable[str], spared: Iterable[str] = ()
+) -> list[Entry]:
+    """The sessions with the application's role that come from elsewhere than its containers, the host itself and the *spared* networks."""
+    inside = [ipaddress.ip_network(one) for one in spared]
     known, turns = set(services), rotation_role.names(own)
     found = []
     for holder in holders:
         client = str(holder["client"])
         if holder["user"] not in turns or client in gateways or client == "[local]" or client.startswith(LOOPBACK):
             continue
-        if holder["service"] in known:
+        if holder["service"] in known or (inside and any(ipaddress.ip_address(client) in one for one in inside)):
             continue
         found.append(
             {name: holder[name] for name in ("user", "database", "client", "container", "application", "state", "count", "sessions")}
@@ -151,6 +154,13 @@ def gateways(networks: Iterable[Mapping[str, Any]]) -> list[str]:
         for network in networks
         for config in (network.get("IPAM") or {}).get("Config") or []
         if config.get("Gateway")
+    )
+
+
+def subnets(networks: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The networks that containers are in."""
+    return sorted(
+        str(config["Subnet"]) for network in networks for config in (network.get("IPAM") or {}).get("Config") or [] if config.get("Subnet")
     )
 
 
@@ -200,7 +210,14 @@ def judge(facts: Mapping[str, Any], observations: Mapping[str, Any], options: Ma
         "rogue_administrators": None
         if facts["accounts"] is None
         else administrators(facts["accounts"], options["administrators"], recorded.get("administrators"), options["suspected"]),
-        "foreign_sessions": foreign_sessions(held.get("holders") or [], facts["own_role"], facts["gateways"], services),
+        "foreign_sessions": foreign_sessions(
+            held.get("holders") or [],
+            facts["own_role"],
+            facts["gateways"],
+            services,
+            # Who can put a container of his own there needs no password of the application's: it is an operator's psql, or a dashboard.
+            () if options["suspected"] else facts["subnets"],
+        ),
         "exposed_ports": exposed_ports(services),
         "database_ports": loopback_ports((services.get("postgres") or {}).get("ports") or []),
         "readable_secrets": readable_by_all(facts["secret_files"]),

@@ -153,16 +153,15 @@ class SecurityObserver:
                 name: threads.submit(self._attempt, f"changes.{name}", partial(self._changes, name, one)) for name, one in guests.items()
             }
             catalog = threads.submit(self._attempt, "roles", lambda: self._catalog(guests, own, database))
+            networks = self._attempt("gateways", lambda: self._engine.networks(self._options["project_name"])) or []
             listed = {name: future.result() for name, future in changes.items()}
             facts = {
                 "own_role": own,
                 "changes": self._surprising(guests, listed),
                 "processes": self._attempt("processes", lambda: self._processes(guests, listed)),
                 "images": {name: self._attempt(f"images.{name}", partial(self._image, one)) for name, one in guests.items()},
-                "gateways": self._attempt(
-                    "gateways", lambda: security_judgement.gateways(self._engine.networks(self._options["project_name"]))
-                )
-                or [],
+                "gateways": security_judgement.gateways(networks),
+                "subnets": security_judgement.subnets(networks),
                 "secret_files": secret_files(src, env),
                 "listeners": self._attempt("listeners", lambda: listeners(self._host)),
                 **(catalog.result() or dict.fromkeys(("roles", "accounts", "reach"))),

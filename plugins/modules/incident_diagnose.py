@@ -113,8 +113,8 @@ tried:
   elements: str
 security:
   description:
-    - V(new) where this look is the first of the run that is about security, as each first look of a security incident is, and in another one
-      that which finds a cause of it. V(known) in those after it. Of a new one all evidence is to be kept before anything is touched.
+    - V(new) where this look is the first of the run that is about security, as each first look of a security incident is, and in another
+      one that which finds a cause of it. V(known) in those after it. Of a new one all evidence is to be kept before anything is touched.
     - Null where nothing of it was found.
   returned: success
   type: str

@@ -45,8 +45,9 @@ options:
   suspected:
     description:
       - Whether somebody has a reason to think of a break-in.
-      - Without, nothing is told by which every installation differs that has no settings of its own, the superuser that the application's first SQL
-        makes while O(administrators) names nobody, and the files of services of which O(expected_changes) has nothing.
+      - Without, nothing is told by which every installation differs that has no settings of its own, which are the superuser that the
+        application's first SQL makes, while O(administrators) names nobody, and files of services of which O(expected_changes) has nothing.
+        Nor are sessions from the project's own networks.
     type: bool
     default: true
   leaked:

@@ -148,6 +148,8 @@ def test_sessions_from_elsewhere() -> None:
     ]
     found = judgement.foreign_sessions(holders, "app", ["172.30.0.1"], ["backend", "postgres"])
     assert [one["client"] for one in found] == ["172.30.0.128", "203.0.113.9"]
+    found = judgement.foreign_sessions(holders, "app", ["172.30.0.1"], ["backend", "postgres"], ["172.30.0.0/24"])
+    assert [one["client"] for one in found] == ["203.0.113.9"]
 
 
 def test_the_gateways_of_all_networks() -> None:
@@ -157,6 +159,7 @@ def test_the_gateways_of_all_networks() -> None:
         {},
     ]
     assert judgement.gateways(networks) == ["172.30.0.1"]
+    assert judgement.subnets(networks) == ["fd00::/64"]
 
 
 @pytest.mark.parametrize(
@@ -187,6 +190,7 @@ FACTS: dict[str, Any] = {
     "roles": [role("app", superuser=True), role("x", superuser=True)],
     "accounts": [account("x@example.com")],
     "gateways": [],
+    "subnets": ["172.30.0.0/24"],
     "secret_files": [],
     "unknown": {"updates": "not asked"},
 }
@@ -208,6 +212,13 @@ def test_all_of_it_together() -> None:
     assert [one["service"] for one in found["isolate"]] == ["backend"]
     assert (found["administrators"], found["roles"]) == (["x@example.com"], ["app", "x"])
     assert not {"unknown", "changes", "processes"} & set(found["facts"])
+
+
+def test_without_a_suspicion_sessions_from_the_projects_networks_tell_nothing() -> None:
+    seen = observed()
+    seen["postgres"]["activity"]["holders"] = [holder("172.30.0.128"), holder("203.0.113.9")]
+    found = [judgement.judge(FACTS, seen, {**OPTIONS, "suspected": suspected})["foreign_sessions"] for suspected in (True, False)]
+    assert [len(one) for one in found] == [2, 1]
 
 
 def test_the_baseline_says_who_may_be_there() -> None:
