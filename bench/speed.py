@@ -32,7 +32,7 @@ REPAIR_ABOVE_ORACLE = 4.0
 REPAIR_ABOVE_GUIDE = 2.0
 # A triage looks at once at what each of these looks at by itself.
 TIMES_SLOWEST_LOOK = 2.0
-LOOKS = ("db_failure", "billing_errors", "payment_failure")
+LOOKS = ("db_failure", "billing_errors", "payment_failure", "security_incident")
 # How many hosts a diagnosis grows to. Ansible's own number of forks works at them, five.
 HOSTS = (1, 10, 50)
 

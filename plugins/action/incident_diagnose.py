@@ -28,7 +28,7 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils.rep
 
 Mapping = dict[str, t.Any]
 
-_RETURNED = ("incident", "before", "after", "findings", "planned", "symptoms", "tried")
+_RETURNED = ("incident", "before", "after", "findings", "planned", "symptoms", "tried", "security")
 
 
 def tell(record: Record, finding: Mapping) -> list[Mapping]:
@@ -108,11 +108,12 @@ class ActionModule(ActionBase):
         # What is told of the first look is not told again of the proof.
         record.keep_tables(square_report.differences(observed, before if earlier else None))
         record.keep_tables(payment_tables.observed(observed, before if earlier else None))
-        record.keep_tables([] if earlier else security_tables.observed(observed))
+        security = diagnosis.about_security(options["kind"], findings, earlier["security"] if earlier else None)
+        record.keep_tables(security_tables.observed(observed) if security == "new" else [])
         account = self._tell(record, observed, findings, "proof" if earlier else "seen", keep=sick and not earlier)
         if options["severities"] and not earlier:
             account += self._judge(record, triage.assess(observed, findings, symptoms, options["severities"]))
-        told = (incident["run"], before, observed, findings, planned, symptoms, tried)
+        told = (incident["run"], before, observed, findings, planned, symptoms, tried, security)
         return {**dict(zip(_RETURNED, told, strict=True)), "account": account}
 
     @staticmethod

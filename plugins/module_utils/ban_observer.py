@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 from collections.abc import Mapping
 from pathlib import Path
 
-from . import ip_block
+from . import edge_traffic, ip_block
 from .access_attacks import judge
 from .access_rules import ATTACK_OPTIONS, RULE_OPTIONS, rules_of
 from .ban_ledger import Ledger, now_text
@@ -21,6 +22,7 @@ BAN_INFO_OPTIONS: dict[str, dict[str, t.Any]] = {
     **BAN_OPTIONS,
     **ATTACK_OPTIONS,
     "rules": {"type": "list", "elements": "dict", "required": True, "options": RULE_OPTIONS},
+    "traffic_minutes": {"type": "int", "default": 0},
 }
 
 
@@ -30,6 +32,13 @@ def _found(options: Mapping[str, t.Any]) -> dict[str, t.Any]:
         return {}
     logs = [Path(path) for path in options["access_logs"]], [Path(path) for path in options["error_logs"]]
     return judge(*logs, rules_of(options["rules"]), options["since"], {})[0]
+
+
+def _traffic(options: Mapping[str, t.Any]) -> dict[str, t.Any] | None:
+    """The requests that failed lately; null where nobody asks."""
+    if options["traffic_minutes"] < 1 or not options["access_logs"]:
+        return None
+    return edge_traffic.observe(Path(options["access_logs"][0]), options["traffic_minutes"], time.time())
 
 
 class _Held:
@@ -58,4 +67,4 @@ def look(options: Mapping[str, t.Any]) -> dict[str, t.Any]:
     for attack in found.get("attacks", []):
         attack["waiting"] = [name for name in attack["addresses"] if name not in refused and not held.holds(net_of(name))]
     past = [str(net) for net in bypassed() if not held.holds(net) and protected.refusal(net) is None]
-    return {"changed": False, "found": found, "planned": {**planned, "changed": False}, "bypassed": past}
+    return {"changed": False, "found": found, "planned": {**planned, "changed": False}, "bypassed": past, "traffic": _traffic(options)}

@@ -31,7 +31,7 @@ OPTIONAL_KEYS = ("remedy", "risk", "respects_hold", "escalate", "severity", "rol
 # The steps of a security incident in which a remedy may come, in the order of the guide; what has none belongs to the last.
 PHASES = ("contain", "block", "rotate", "patch")
 # The role whose remedies a hold on everything does not keep back: it sets such a hold itself.
-HOLDS_EVERYTHING = "security_incident"
+SECURITY = "security_incident"
 # The kind of an incident in which nobody knows yet what it is: everything is asked for.
 EVERYTHING = "triage"
 SEVERITIES = ("P1", "P2", "P3", "P4")
@@ -164,7 +164,7 @@ def plan(
             decision, reason = "none", "nothing is to be done about it"
         elif not remedy:
             decision, reason = "leave", finding.get("escalate") or "no remedy is known to be right; a person decides"
-        elif hold and not approved and (finding.get("respects_hold") or (hold_everything and finding.get("role") != HOLDS_EVERYTHING)):
+        elif hold and not approved and (finding.get("respects_hold") or (hold_everything and finding.get("role") != SECURITY)):
             decision, reason = "leave", f"a hold is set ({hold}); lift it, or approve with incident_approve={finding['id']}"
         elif once in tried:
             decision, reason = "leave", f"{remedy} was tried already and did not mend it"
@@ -187,6 +187,16 @@ def plan(
             taken.add(str(once))
         planned.append({**finding, "decision": decision, "reason": reason})
     return planned
+
+
+def about_security(kind: str, findings: Sequence[Mapping], earlier: str | None = None) -> str | None:
+    """Whether a run is about security: ``new`` since this look, ``known`` since one before, of which this said *earlier*; else null.
+
+    A security incident is from its first look on, one of another *kind* as soon as a cause of it is found.
+    """
+    if earlier:
+        return "known"
+    return "new" if kind == SECURITY or any(finding.get("role") == SECURITY for finding in findings) else None
 
 
 def in_phases(planned: Sequence[Mapping]) -> list[Mapping]:

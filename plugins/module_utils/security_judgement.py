@@ -43,8 +43,13 @@ def changed_files(changes: Sequence[Mapping[str, Any]], expected: Iterable[str])
     ]
 
 
-def expected_changes(service: str, settings: Mapping[str, Sequence[str]]) -> list[str]:
-    """The patterns of a service, with those of all."""
+def expected_changes(service: str, settings: Mapping[str, Sequence[str]], suspected: bool = True) -> list[str]:
+    """The patterns of a service, with those of all.
+
+    Of one that nobody has named it is not known what usually changes: where no break-in is *suspected*, that is everything.
+    """
+    if not suspected and service not in settings:
+        return ["*"]
     return [*(settings.get("all") or []), *(settings.get(service) or [])]
 
 
@@ -73,10 +78,13 @@ def why_foreign(executable: str | None, arguments: Sequence[str], changed: Itera
     return None
 
 
-def administrators(found: Sequence[Mapping[str, Any]], named: Sequence[str], recorded: Sequence[str] | None) -> list[Entry]:
+def administrators(
+    found: Sequence[Mapping[str, Any]], named: Sequence[str], recorded: Sequence[str] | None, suspected: bool = True
+) -> list[Entry]:
     """The superusers of the application that should not be there, each with the reason.
 
-    Who is named in the settings may be one. Where nobody is, those of the baseline may; the one whom everybody knows only when named.
+    Who is named in the settings may be one. Where nobody is, those of the baseline may; the one whom everybody knows only when named. Every
+    installation begins with that one: where nobody is named and no break-in is *suspected*, it tells nothing.
     """
     allowed = {one.lower() for one in named}
     rogue = []
@@ -84,7 +92,7 @@ def administrators(found: Sequence[Mapping[str, Any]], named: Sequence[str], rec
         email = str(account["email"]).lower()
         if email in allowed:
             continue
-        if email == SEEDED_ADMINISTRATOR:
+        if email == SEEDED_ADMINISTRATOR and (allowed or suspected):
             reason = "it was made by the application's first SQL, so everybody knows its address"
         elif allowed:
             reason = "circuit_sage_administrators does not name it"
@@ -120,15 +128,18 @@ def rogue_roles(roles: Sequence[Mapping[str, Any]], own: str, recorded: Sequence
     return rogue
 
 
-def foreign_sessions(holders: Iterable[Mapping[str, Any]], own: str, gateways: Sequence[str], services: Iterable[str]) -> list[Entry]:
-    """The sessions with the application's role that come neither from its containers nor from the host itself."""
+def foreign_sessions(
+    holders: Iterable[Mapping[str, Any]], own: str, gateways: Sequence[str], services: Iterable[str], spared: Iterable[str] = ()
+) -> list[Entry]:
+    """The sessions with the application's role that come from elsewhere than its containers, the host itself and the *spared* networks."""
+    inside = [ipaddress.ip_network(one) for one in spared]
     known, turns = set(services), rotation_role.names(own)
     found = []
     for holder in holders:
         client = str(holder["client"])
         if holder["user"] not in turns or client in gateways or client == "[local]" or client.startswith(LOOPBACK):
             continue
-        if holder["service"] in known:
+        if holder["service"] in known or (inside and any(ipaddress.ip_address(client) in one for one in inside)):
             continue
         found.append(
             {name: holder[name] for name in ("user", "database", "client", "container", "application", "state", "count", "sessions")}
@@ -143,6 +154,13 @@ def gateways(networks: Iterable[Mapping[str, Any]]) -> list[str]:
         for network in networks
         for config in (network.get("IPAM") or {}).get("Config") or []
         if config.get("Gateway")
+    )
+
+
+def subnets(networks: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The networks that containers are in."""
+    return sorted(
+        str(config["Subnet"]) for network in networks for config in (network.get("IPAM") or {}).get("Config") or [] if config.get("Subnet")
     )
 
 
@@ -191,8 +209,15 @@ def judge(facts: Mapping[str, Any], observations: Mapping[str, Any], options: Ma
         "rogue_roles": None if facts["roles"] is None else rogue_roles(facts["roles"], facts["own_role"], known_roles),
         "rogue_administrators": None
         if facts["accounts"] is None
-        else administrators(facts["accounts"], options["administrators"], recorded.get("administrators")),
-        "foreign_sessions": foreign_sessions(held.get("holders") or [], facts["own_role"], facts["gateways"], services),
+        else administrators(facts["accounts"], options["administrators"], recorded.get("administrators"), options["suspected"]),
+        "foreign_sessions": foreign_sessions(
+            held.get("holders") or [],
+            facts["own_role"],
+            facts["gateways"],
+            services,
+            # Who can put a container of his own there needs no password of the application's: it is an operator's psql, or a dashboard.
+            () if options["suspected"] else facts["subnets"],
+        ),
         "exposed_ports": exposed_ports(services),
         "database_ports": loopback_ports((services.get("postgres") or {}).get("ports") or []),
         "readable_secrets": readable_by_all(facts["secret_files"]),

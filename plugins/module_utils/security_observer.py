@@ -36,7 +36,7 @@ MOST_FILES = 200
 LONGEST_COMMAND = 200
 _APT = ["apt", "list", "--upgradable"]
 _UPGRADABLE = re.compile(r"(?P<name>[^/\s]+)/(?P<origin>\S+) (?P<new>\S+) \S+ \[upgradable from: (?P<old>[^\]]+)\]")
-_NOT_ASKED = "it is looked up once, by a run that may act"
+_NOT_ASKED = "it is looked up once, by a security incident that may act"
 
 SECURITY_OPTIONS: dict[str, dict[str, Any]] = {
     **STACK_OPTIONS,
@@ -44,6 +44,7 @@ SECURITY_OPTIONS: dict[str, dict[str, Any]] = {
     "observations": {"type": "dict", "required": True},
     "administrators": {"type": "list", "elements": "str", "default": []},
     "expected_changes": {"type": "dict", "default": {}},
+    "suspected": {"type": "bool", "default": True},
     "leaked": {"type": "list", "elements": "str", "default": []},
     "isolate": {"type": "list", "elements": "str", "default": []},
     "updates": {"type": "bool", "default": False},
@@ -152,16 +153,15 @@ class SecurityObserver:
                 name: threads.submit(self._attempt, f"changes.{name}", partial(self._changes, name, one)) for name, one in guests.items()
             }
             catalog = threads.submit(self._attempt, "roles", lambda: self._catalog(guests, own, database))
+            networks = self._attempt("gateways", lambda: self._engine.networks(self._options["project_name"])) or []
             listed = {name: future.result() for name, future in changes.items()}
             facts = {
                 "own_role": own,
                 "changes": self._surprising(guests, listed),
                 "processes": self._attempt("processes", lambda: self._processes(guests, listed)),
                 "images": {name: self._attempt(f"images.{name}", partial(self._image, one)) for name, one in guests.items()},
-                "gateways": self._attempt(
-                    "gateways", lambda: security_judgement.gateways(self._engine.networks(self._options["project_name"]))
-                )
-                or [],
+                "gateways": security_judgement.gateways(networks),
+                "subnets": security_judgement.subnets(networks),
                 "secret_files": secret_files(src, env),
                 "listeners": self._attempt("listeners", lambda: listeners(self._host)),
                 **(catalog.result() or dict.fromkeys(("roles", "accounts", "reach"))),
@@ -173,9 +173,12 @@ class SecurityObserver:
         groups = group_by_service(self._engine.containers(), self._options["project_name"])
         return {service: self._engine.inspect(ones[0]["Id"]) for service, ones in sorted(groups.items())}
 
+    def _expected(self, service: str) -> list[str]:
+        return security_judgement.expected_changes(service, self._options["expected_changes"], self._options["suspected"])
+
     def _changes(self, service: str, guest: Mapping[str, Any]) -> list[dict[str, Any]]:
         # The engine may have to compare all files, which takes a second or more: not where every change is expected.
-        everything = "*" in security_judgement.expected_changes(service, self._options["expected_changes"])
+        everything = "*" in self._expected(service)
         return [] if everything else changes_of(self._engine, guest)
 
     def _surprising(self, guests: Mapping[str, Mapping[str, Any]], listed: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -183,9 +186,7 @@ class SecurityObserver:
         found = [
             {"service": service, "container": guests[service]["Name"].lstrip("/"), **one}
             for service, changes in listed.items()
-            for one in security_judgement.changed_files(
-                changes or [], security_judgement.expected_changes(service, self._options["expected_changes"])
-            )
+            for one in security_judgement.changed_files(changes or [], self._expected(service))
         ]
         return found[:MOST_FILES]
 

@@ -20,6 +20,13 @@ author: Circuit Sage contributors (@circuit-sage)
 extends_documentation_fragment:
   - circuit_sage.incident_response.bans
   - circuit_sage.incident_response.attacks
+options:
+  traffic_minutes:
+    description:
+      - For how many minutes back to count the requests that failed as well, in the first of O(access_logs), as
+        M(circuit_sage.incident_response.edge_traffic_info) does. It saves the way to the host. V(0) means not at all.
+    type: int
+    default: 0
 attributes:
   check_mode:
     description: Reads only.
@@ -59,6 +66,10 @@ bypassed:
   returned: success
   type: list
   elements: str
+traffic:
+  description: What M(circuit_sage.incident_response.edge_traffic_info) returns as C(traffic). Null where it was not asked for.
+  returned: success
+  type: dict
 unreadable:
   description: Whether it was a damaged ledger that stopped the look.
   returned: failure

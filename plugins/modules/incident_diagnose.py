@@ -111,6 +111,13 @@ tried:
   returned: success
   type: list
   elements: str
+security:
+  description:
+    - V(new) where this look is the first of the run that is about security, as each first look of a security incident is, and in another
+      one that which finds a cause of it. V(known) in those after it. Of a new one all evidence is to be kept before anything is touched.
+    - Null where nothing of it was found.
+  returned: success
+  type: str
 account:
   description: What the account on the terminal prints, a list of C(at), C(event) and C(text).
   returned: success

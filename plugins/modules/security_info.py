@@ -42,6 +42,14 @@ options:
       - By Compose service, or V(all), patterns of the paths in containers that change by themselves; C(*) stands for any characters.
     type: dict
     default: {}
+  suspected:
+    description:
+      - Whether somebody has a reason to think of a break-in.
+      - Without, nothing is told by which every installation differs that has no settings of its own, which are the superuser that the
+        application's first SQL makes, while O(administrators) names nobody, and files of services of which O(expected_changes) has nothing.
+        Nor are sessions from the project's own networks.
+    type: bool
+    default: true
   leaked:
     description: Names of the variables of the env file whose values are known to somebody, as a person found out.
     type: list

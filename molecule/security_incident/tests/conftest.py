@@ -16,13 +16,14 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "harness"))
 sys.path.insert(0, str(Path(__file__).parents[2] / "security_rotation" / "tests"))
 
 # Else a failed assertion in one of these would not say what it compared.
-pytest.register_assert_rewrite("causes", "fixtures", "leaks", "playbook", "sandbox", "stack_secrets")
+pytest.register_assert_rewrite("causes", "evidence_key", "fixtures", "leaks", "playbook", "sandbox", "stack_secrets")
 
+from evidence_key import key  # noqa: E402
 from fixtures import player, pytest_generate_tests, sandbox, seeded_rows  # noqa: E402
 from sandbox import Sandbox  # noqa: E402
 from stack_secrets import StackSecrets  # noqa: E402
 
-__all__ = ["player", "pytest_generate_tests", "sandbox", "seeded_rows"]
+__all__ = ["key", "player", "pytest_generate_tests", "sandbox", "seeded_rows"]
 
 
 @pytest.fixture(scope="module")

@@ -5,45 +5,16 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
+from evidence_key import Key
 from playbook import Player, Run
 from sandbox import Container, Sandbox
 from stack_secrets import StackSecrets
 
 FAULTS = ("rogue_superuser", "rogue_app_admin", "database_password_leaked", "miner")
-
-
-@dataclass(frozen=True)
-class Key:
-    """A key pair of the test's own."""
-
-    home: Path
-    public: Path
-
-    def read(self, file: Path) -> str:
-        """What an encrypted file holds."""
-        command = ["gpg", "--batch", "--quiet", "--homedir", str(self.home), "--decrypt", str(file)]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
-
-
-@pytest.fixture(scope="module")
-def key(tmp_path_factory: pytest.TempPathFactory) -> Key:
-    """Made anew, so that no key ring of the user is touched."""
-    assert shutil.which("gpg"), "this machine has no gpg; run setup/gnupg.sh"
-    # The socket of gpg's agent lies in it, and its path must be short.
-    home = tmp_path_factory.mktemp("gpg")
-    home.chmod(0o700)
-    base = ["gpg", "--batch", "--quiet", "--homedir", str(home)]
-    subprocess.run([*base, "--passphrase", "", "--quick-gen-key", "forensics", "future-default", "default", "never"], check=True)
-    public = home / "public.asc"
-    subprocess.run([*base, "--armor", "--output", str(public), "--export", "forensics"], check=True)
-    return Key(home, public)
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / "harness"))
 
 # Else a failed assertion in one of these would not say what it compared.
-pytest.register_assert_rewrite("fixtures", "leaks", "playbook", "sandbox")
+pytest.register_assert_rewrite("evidence_key", "fixtures", "leaks", "playbook", "sandbox")
 
+from evidence_key import key  # noqa: E402
 from fixtures import player, sandbox, seeded_rows  # noqa: E402
 
-__all__ = ["player", "sandbox", "seeded_rows"]
+__all__ = ["key", "player", "sandbox", "seeded_rows"]

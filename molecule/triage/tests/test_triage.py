@@ -5,10 +5,22 @@
 
 from __future__ import annotations
 
-from playbook import Player
+import json
+
+from evidence_key import Key
+from playbook import Player, Record
 from sandbox import COMPANIES, Sandbox
 
 LOG = "/var/log/nginx/circuit-sage-access.log"
+UNCONFIGURED = json.dumps({"circuit_sage_administrators": [], "circuit_sage_expected_changes": {}})
+# What only the whole evidence has.
+WHOLE = ("database.roles.json", "host.firewall.txt", "nginx.circuit-sage-access.log", "backend.changes.json")
+
+
+def order(record: Record, *beginnings: str) -> list[int]:
+    """Where in the timeline the first entries stand that begin so."""
+    told = [f"{entry['event']}: {entry['text']}" for entry in record.content["timeline"]]
+    return [next(number for number, text in enumerate(told) if text.startswith(beginning)) for beginning in beginnings]
 
 
 def test_a_healthy_system_has_no_severity(sandbox: Sandbox, player: Player) -> None:
@@ -30,6 +42,9 @@ def test_two_faults_are_classified_and_then_mended(sandbox: Sandbox, player: Pla
             assert (told.status, record.outcome, told.changed) == (0, "diagnosed", 0), told.output
             assert sandbox.snapshot().changes_since(before) == {}
             assert record.causes == ["postgres_stopped", "frontend_stopped"]
+            seen = json.loads((record.folder / "evidence" / "observations.json").read_text(encoding="utf-8"))
+            assert seen["security"]["unknown"]["roles"] == "PostgreSQL does not run"
+            assert "looks like an attack" in seen["security"]["unknown"]["attacks"]
             assert record.content["severity"] == "P1"
             assert record.events("severity") == ["P1: complete service outage"]
             assert record.events("playbook") == ["ansible-playbook db_failure.yml", "ansible-playbook service_outage.yml"]
@@ -52,6 +67,46 @@ def test_two_faults_are_classified_and_then_mended(sandbox: Sandbox, player: Pla
             assert touched.index("postgres") < touched.index("frontend")
             sandbox.prove_write()
             assert sandbox.rows() == seeded_rows
+
+
+def test_a_break_in_is_named_and_its_evidence_kept_before_anything_is_mended(sandbox: Sandbox, player: Player, key: Key) -> None:
+    """It alone is told, though nobody has said what is usual here. Asked to mend an outage beside it, the triage contains it first."""
+    with sandbox.fault("rogue_superuser"):
+        before = sandbox.snapshot()
+        told = player.play("-v", "-e", UNCONFIGURED)
+        record = told.record
+        assert (told.status, record.outcome, told.changed) == (0, "diagnosed", 0), told.output
+        assert sandbox.snapshot().changes_since(before) == {}
+        assert record.causes == ["rogue_superuser"]
+        assert record.events("severity") == ["P1: security breach"]
+        assert record.events("playbook") == ["ansible-playbook security_incident.yml"]
+        assert not set(WHOLE) & set(record.evidence())
+
+        with sandbox.fault("frontend_stopped"):
+            options = ("-e", "incident_approve=rogue_superuser", "-e", f"circuit_sage_evidence_recipient={key.public}")
+            mended = player.play("-e", "triage_remediate=true", *options)
+        record = mended.record
+        assert (mended.status, record.outcome) == (0, "resolved"), mended.output
+        steps = order(record, "kept: evidence of backend, ", "kept: evidence of nginx", "act: take login from the role ", "act: start ")
+        assert steps == sorted(steps)
+        names = record.evidence()
+        assert {f"{name}.gpg" for name in WHOLE} < set(names)
+        assert [name for name in names if not name.endswith(".gpg")] == []
+        assert "drill_support" in key.read(record.folder / "evidence" / "database.roles.json.gpg")
+
+
+def test_a_break_in_that_an_outage_hid_waits_for_its_approval(sandbox: Sandbox, player: Player) -> None:
+    """The outage is mended, all evidence is kept as soon as the break-in shows, and it is left to a person, as in security_incident."""
+    with sandbox.fault("rogue_superuser", "postgres_stopped"):
+        run = player.play("-e", "triage_remediate=true")
+        login = sandbox.psql("SELECT rolcanlogin FROM pg_roles WHERE rolname = 'drill_support'")
+    record = run.record
+    assert (run.status, record.outcome, login) == (2, "escalated", "t"), run.output
+    assert record.causes == ["postgres_stopped", "rogue_superuser"]
+    assert "approve it with incident_approve=rogue_superuser" in record.content["summary"]
+    steps = order(record, "act: start ", "proof: ", "cause: rogue_superuser", "kept: evidence of nginx")
+    assert steps == sorted(steps)
+    assert set(WHOLE) < set(record.evidence())
 
 
 def test_only_the_pages_are_gone(sandbox: Sandbox, player: Player) -> None:

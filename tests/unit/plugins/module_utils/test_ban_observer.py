@@ -103,6 +103,14 @@ def test_bans_in_input_alone(edge: Edge, kernel: dict[str, Any]) -> None:
     assert edge.seen()["bans"]["bypassed"] == ["203.0.113.9"]
 
 
+def test_the_requests_that_failed_are_counted_on_the_way(edge: Edge) -> None:
+    edge.attacked_by("203.0.113.9")
+    assert edge.look()["traffic"] is None
+    traffic = edge.look(traffic_minutes=15)["traffic"]
+    assert (traffic["requests"], traffic["failed"]) == (3, 0)
+    assert edge.look(traffic_minutes=15, access_logs=[])["traffic"] is None
+
+
 def test_who_names_addresses_asks_no_log(edge: Edge) -> None:
     edge.attacked_by("203.0.113.9")
     found = edge.look(addresses=["203.0.113.77"])

@@ -290,6 +290,14 @@ def test_a_python_without_jmespath_is_told_what_to_install(monkeypatch: pytest.M
         diagnosis.check_causes([])
 
 
+def test_what_makes_an_incident_one_of_security() -> None:
+    outage, breach = cause("down", role="db_failure"), cause("breach", role="security_incident")
+    found = [diagnosis.diagnose(HEALTHY, causes) for causes in ([], [outage], [outage, breach])]
+    assert [diagnosis.about_security("triage", one) for one in found] == [None, None, "new"]
+    assert [diagnosis.about_security("triage", one, "new") for one in found] == ["known"] * 3
+    assert diagnosis.about_security("security_incident", []) == "new"
+
+
 def budgeted(**changes: t.Any) -> list[dict[str, t.Any]]:
     return diagnosis.diagnose(HEALTHY, [cause("leak", per_day=2, **changes)])
 

@@ -63,8 +63,8 @@ def account(email: str) -> dict[str, Any]:
     return {"id": email, "email": email}
 
 
-def rogue(emails: list[str], named: list[str], recorded: list[str] | None) -> list[str]:
-    return [one["email"] for one in judgement.administrators([account(one) for one in emails], named, recorded)]
+def rogue(emails: list[str], named: list[str], recorded: list[str] | None, suspected: bool = True) -> list[str]:
+    return [one["email"] for one in judgement.administrators([account(one) for one in emails], named, recorded, suspected)]
 
 
 def test_who_is_named_may_administer_and_nobody_else() -> None:
@@ -76,6 +76,15 @@ def test_without_names_those_of_the_baseline_may_but_not_the_one_that_everybody_
     emails = ["a@example.com", "b@example.com", judgement.SEEDED_ADMINISTRATOR]
     assert rogue(emails, [], ["A@example.com", judgement.SEEDED_ADMINISTRATOR]) == ["b@example.com", judgement.SEEDED_ADMINISTRATOR]
     assert rogue(emails, [], None) == [judgement.SEEDED_ADMINISTRATOR]
+
+
+def test_without_a_suspicion_the_one_that_every_installation_has_tells_nothing_where_nobody_is_named() -> None:
+    seeded = judgement.SEEDED_ADMINISTRATOR
+    assert rogue([seeded], [], None, suspected=False) == []
+    assert rogue([seeded, "b@example.com"], [], [seeded], suspected=False) == ["b@example.com"]
+    # These say that it is gone.
+    assert rogue([seeded], ["boss@example.com"], None, suspected=False) == [seeded]
+    assert rogue([seeded], [], ["a@example.com"], suspected=False) == [seeded]
 
 
 def role(name: str, **more: Any) -> dict[str, Any]:
@@ -139,6 +148,8 @@ def test_sessions_from_elsewhere() -> None:
     ]
     found = judgement.foreign_sessions(holders, "app", ["172.30.0.1"], ["backend", "postgres"])
     assert [one["client"] for one in found] == ["172.30.0.128", "203.0.113.9"]
+    found = judgement.foreign_sessions(holders, "app", ["172.30.0.1"], ["backend", "postgres"], ["172.30.0.0/24"])
+    assert [one["client"] for one in found] == ["203.0.113.9"]
 
 
 def test_the_gateways_of_all_networks() -> None:
@@ -148,6 +159,7 @@ def test_the_gateways_of_all_networks() -> None:
         {},
     ]
     assert judgement.gateways(networks) == ["172.30.0.1"]
+    assert judgement.subnets(networks) == ["fd00::/64"]
 
 
 @pytest.mark.parametrize(
@@ -178,10 +190,11 @@ FACTS: dict[str, Any] = {
     "roles": [role("app", superuser=True), role("x", superuser=True)],
     "accounts": [account("x@example.com")],
     "gateways": [],
+    "subnets": ["172.30.0.0/24"],
     "secret_files": [],
     "unknown": {"updates": "not asked"},
 }
-OPTIONS: dict[str, Any] = {"leaked": ["B", "A"], "administrators": ["x@example.com"], "isolate": ["backend", "gone"]}
+OPTIONS: dict[str, Any] = {"leaked": ["B", "A"], "administrators": ["x@example.com"], "suspected": True, "isolate": ["backend", "gone"]}
 
 
 def observed(**more: Any) -> dict[str, Any]:
@@ -199,6 +212,13 @@ def test_all_of_it_together() -> None:
     assert [one["service"] for one in found["isolate"]] == ["backend"]
     assert (found["administrators"], found["roles"]) == (["x@example.com"], ["app", "x"])
     assert not {"unknown", "changes", "processes"} & set(found["facts"])
+
+
+def test_without_a_suspicion_sessions_from_the_projects_networks_tell_nothing() -> None:
+    seen = observed()
+    seen["postgres"]["activity"]["holders"] = [holder("172.30.0.128"), holder("203.0.113.9")]
+    found = [judgement.judge(FACTS, seen, {**OPTIONS, "suspected": suspected})["foreign_sessions"] for suspected in (True, False)]
+    assert [len(one) for one in found] == [2, 1]
 
 
 def test_the_baseline_says_who_may_be_there() -> None:

@@ -82,6 +82,7 @@ class Scene:
             "leaked": [],
             "isolate": [],
             "administrators": [],
+            "suspected": True,
             "updates": False,
         }
         place = {"project_src": str(self.src), "project_name": "circuit-sage", "env_file": ".env"}
@@ -114,7 +115,7 @@ def test_a_quiet_system(scene: Scene) -> None:
     assert found["reach"] == ACCOUNTS["reach"]
     (env,) = found["secret_files"]
     assert (env["mode"], env["closed"], env["secrets"]) == ("0600", "0600", ["JWT_SECRET"])
-    assert found["unknown"] == {"updates": "it is looked up once, by a run that may act"}
+    assert found["unknown"] == {"updates": "it is looked up once, by a security incident that may act"}
 
 
 def test_changed_files_and_a_process_of_one_of_them(scene: Scene) -> None:
@@ -132,6 +133,15 @@ def test_where_every_change_is_expected_the_engine_does_not_compare(scene: Scene
     assert scene.look(expected_changes={"backend": ["*"]})["changes"] == []
     asked = [question for question, _parameters in scene.engine.asked if question.endswith("/changes")]
     assert asked == [f"GET /containers/{DATABASE}/changes"]
+
+
+def test_without_a_suspicion_a_service_that_nobody_named_is_not_compared(scene: Scene) -> None:
+    changes = [{"Path": "/opt/shell", "Kind": 1}]
+    scene.engine.answers[f"GET /containers/{BACKEND}/changes"] = (200, changes)
+    scene.engine.answers[f"GET /containers/{DATABASE}/changes"] = (200, changes)
+    named = {"all": ["/tmp/*"], "backend": ["/app/logs/*"]}
+    assert [one["service"] for one in scene.look(expected_changes=named, suspected=False)["changes"]] == ["backend"]
+    assert [one["service"] for one in scene.look(expected_changes=named)["changes"]] == ["backend", "postgres"]
 
 
 def test_what_only_root_may_see_is_told(scene: Scene) -> None:
