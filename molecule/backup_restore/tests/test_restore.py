@@ -119,7 +119,7 @@ def test_what_somebody_else_keeps_closed_is_refused(sandbox: Sandbox, player: Pl
         sandbox.psql(SET_MODE.format(json.dumps(OPEN)), copies.database)
     assert (run.status, run.record.outcome) == (2, "escalated"), run.output
     assert "owned by ben@ops (incident I-7), until 2999-01-01T00:00:00Z" in run.said()
-    assert "incident_approve=restore,maintenance" in run.said()
+    assert "incident_approve=maintenance,restore" in run.said()
     assert copies.databases() == copies.there
 
 
