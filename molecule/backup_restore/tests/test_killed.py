@@ -72,9 +72,7 @@ def test_killed_backups_leave_no_half_one(player: Player, copies: Copies, proven
     assert copies.server_life() == life
 
 
-def test_killed_restores_never_lose_the_old_database(
-    sandbox: Sandbox, player: Player, copies: Copies, proven: Path, marked: None
-) -> None:
+def test_killed_restores_never_lose_the_old_database(sandbox: Sandbox, player: Player, copies: Copies, proven: Path, marked: None) -> None:
     """While the backup is restored beside, when the application is closed, when the names are exchanged; undo gives it back."""
     copies.take(proven)
     old, life = copies.there[copies.database], copies.server_life()
