@@ -38,6 +38,9 @@ class Stack:
         (folder / "docker").write_text(DOCKER, encoding="utf-8")
         (folder / "docker").chmod(0o755)
         (folder / "container").touch()
+        # A copy: the script waits for another one in its folder, where a stack may be at work.
+        (folder / "scripts").mkdir()
+        shutil.copy(app_override.STACK / "stack.sh", folder / "scripts")
         (folder / "env").write_text("POSTGRES_USER=u\nPOSTGRES_DB=d\nPOSTGRES_PASSWORD=p\n", encoding="utf-8")
 
     def arm(self) -> int:
@@ -53,7 +56,7 @@ class Stack:
             "SANDBOX_PROJECT": self.project,
             "STUB": str(self.folder),
         }
-        command = [str(app_override.STACK / "stack.sh"), "down"]
+        command = [str(self.folder / "scripts" / "stack.sh"), "down"]
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=True).stdout
 
 
