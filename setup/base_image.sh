@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Makes the base image of the disposable stack available: found, pulled where a registry answers, else built from Debian's packages.
 set -euo pipefail
+# shellcheck source=setup/packages.sh
+. "$(dirname "${BASH_SOURCE[0]}")/packages.sh"
 
 image=debian:bookworm-slim
 
 say() { printf '  base image: %s\n' "$*"; }
 die() { printf 'base image: %s\n' "$*" >&2; exit 1; }
-as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
 
 docker image inspect "$image" >/dev/null 2>&1 && exit 0
 
@@ -15,12 +16,11 @@ if timeout 120 docker pull -q "$image" >/dev/null 2>&1; then exit 0; fi
 
 say "no registry answers; building $image from Debian's packages (about 20 s)"
 if ! command -v mmdebstrap >/dev/null; then
-  { command -v apt-get && { [ "$(id -u)" = 0 ] || sudo -n true; }; } >/dev/null 2>&1 ||
+  packages_can_be_installed ||
     die "$image can be neither pulled nor built here; connect to a registry, then run 'docker pull $image'."
   say "installing mmdebstrap"
-  as_root apt-get -qq update
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o DPkg::Lock::Timeout=300 --no-install-recommends \
-    mmdebstrap debian-archive-keyring >/dev/null
+  apt_get update
+  install_packages mmdebstrap debian-archive-keyring
 fi
 work=$(mktemp -d)
 trap 'as_root rm -rf "$work"' EXIT

@@ -3,9 +3,10 @@
 # sudo). Playwright, which drives it, has an environment of its own.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=setup/packages.sh
+. setup/packages.sh
 
 die() { printf 'browser: %s\n' "$*" >&2; exit 1; }
-as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
 find_browser() {
   local name
   for name in ${CHROMIUM:-} chromium-headless-shell chromium google-chrome; do
@@ -15,12 +16,12 @@ find_browser() {
 }
 
 if ! find_browser >/dev/null; then
-  { command -v apt-get && { [ "$(id -u)" = 0 ] || sudo -n true; }; } >/dev/null 2>&1 ||
+  packages_can_be_installed ||
     die "no Chromium was found, and none can be installed from here; install Chromium or Chrome, or name it: make browser CHROMIUM=/path/to/chromium."
   printf '  browser: installing Chromium (100 MB)\n'
-  as_root apt-get -qq -o DPkg::Lock::Timeout=300 update >/dev/null
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends chromium-headless-shell \
-    >/dev/null || die "chromium-headless-shell could not be installed; install Chromium or Chrome, or name it: make browser CHROMIUM=/path/to/chromium."
+  apt_get update
+  install_packages chromium-headless-shell ||
+    die "chromium-headless-shell could not be installed; install Chromium or Chrome, or name it: make browser CHROMIUM=/path/to/chromium."
 fi
 CHROMIUM=$(find_browser)
 export CHROMIUM

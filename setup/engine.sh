@@ -4,6 +4,8 @@
 # CIRCUIT_SAGE_TEST_RUN, see test.sh) once that run is over; `engine.sh stop` ends it whoever it was started for. Neither does so while
 # containers of somebody else run in it.
 set -euo pipefail
+# shellcheck source=setup/packages.sh
+. "$(dirname "${BASH_SOURCE[0]}")/packages.sh"
 
 # What this script remembers of an engine that it started; gone after a reboot, as the engine is.
 state_dir=/run/circuit-sage-sandbox
@@ -14,7 +16,6 @@ install_sentence="install Docker Engine 20.10 or newer with the Compose v2 plugi
 say() { printf '  engine: %s\n' "$*"; }
 die() { printf 'engine: %s\n' "$*" >&2; exit 1; }
 
-as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
 # A password is asked for only where somebody can type it.
 may_be_root() { [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null || { [ -t 0 ] && command -v sudo >/dev/null && sudo -v; }; }
 
@@ -27,13 +28,12 @@ engine_pid() {
   pid=$(cat "$pid_file" 2>/dev/null) && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = dockerd ] && printf '%s\n' "$pid"
 }
 
-packages_can_be_installed() { command -v apt-get >/dev/null && may_be_root; }
+# More than for other packages: here somebody may be asked for a password.
+engine_can_be_installed() { command -v apt-get >/dev/null && may_be_root; }
 has_package() { apt-cache policy "$1" 2>/dev/null | grep -Eq "Candidate: (.*:)?${2:-[0-9]}"; }
-apt_get() { as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 "$@" >/dev/null; }
-install_packages() { apt_get install -y --no-install-recommends "$@"; }
 
 install_engine() {
-  packages_can_be_installed || die "no Docker engine answers, and it cannot be installed from here; $install_sentence."
+  engine_can_be_installed || die "no Docker engine answers, and it cannot be installed from here; $install_sentence."
   say "reading the lists of packages"
   apt_get update
   say "installing docker.io from the distribution's packages (about a minute)"
@@ -65,7 +65,7 @@ unpack_from_trixie() {
 
 install_compose() {
   local package
-  packages_can_be_installed || die "Docker answers, but 'docker compose' (v2) is missing; $install_sentence."
+  engine_can_be_installed || die "Docker answers, but 'docker compose' (v2) is missing; $install_sentence."
   say "installing Compose v2"
   apt_get update
   if has_package docker-buildx; then install_packages docker-buildx; fi

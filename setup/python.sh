@@ -3,13 +3,14 @@
 # requirements.txt. Paths are relative to the checkout.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=setup/packages.sh
+. setup/packages.sh
 
 folder=${1:-.venv}
 lock=${2:-requirements.txt}
 
 say() { printf '  python: %s\n' "$*"; }
 die() { printf 'python: %s\n' "$*" >&2; exit 1; }
-as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
 
 # An environment cannot be moved, hence the path; a half-made one has no stamp.
 stamp="$(sha256sum <"$lock") $PWD/$folder"
@@ -22,7 +23,7 @@ find_python() {
   local name found without=
   for name in ${PYTHON:-} /usr/bin/python3 python3 python3.13 python3.12 python3.11; do
     found=$("$name" -c 'import sys; (3, 11) <= sys.version_info[:2] <= (3, 13) or sys.exit(1); print(sys._base_executable)' 2>/dev/null) || continue
-    if makes_environments "$found" || can_install; then
+    if makes_environments "$found" || packages_can_be_installed; then
       printf '%s\n' "$found"
       return
     fi
@@ -32,17 +33,16 @@ find_python() {
 }
 
 makes_environments() { "$1" -c 'import ensurepip' 2>/dev/null; }
-can_install() { command -v apt-get && { [ "$(id -u)" = 0 ] || sudo -n true; }; } >/dev/null 2>&1
 
 python=$(find_python) || die "no Python 3.11, 3.12 or 3.13 was found; install one, or name it: make PYTHON=/path/to/python3.12."
 
 # Debian and Ubuntu keep ensurepip, without which no environment gets pip, in a package of its own.
 if ! makes_environments "$python"; then
   package="$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
-  if can_install; then
+  if packages_can_be_installed; then
     say "installing $package"
-    as_root apt-get update -qq
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$package" >/dev/null ||
+    apt_get update
+    install_packages "$package" ||
       die "$package could not be installed; install Python's venv module for $python."
   else
     die "$python cannot make environments; install the package $package."
