@@ -13,16 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-import yaml
 from leaks import Arguments, files_of, leaks
 from playbook import Player, Run
-from sandbox import CHECKOUT, SECRETS, Sandbox, Snapshot, faults
+from sandbox import SECRETS, Sandbox, Snapshot, faults
 
-CAUSES = {
-    cause["id"]: cause
-    for path in (CHECKOUT / "roles").glob("*/vars/main/causes.yml")
-    for cause in yaml.safe_load(path.read_text(encoding="utf-8"))[f"__{path.parents[2].name}_causes"]
-}
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.cause_catalog import all_causes
+
+CAUSES = {cause["id"]: cause for cause in all_causes()}
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils import baseline, cause_catalog, diagnosis
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import utc_now
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.yaml_text import read_yaml
 
 _HEAD = """\
 # The known good state of {host}, recorded by baseline.yml; every diagnosis compares with it. Secrets stand here as fingerprints only,
@@ -94,7 +95,7 @@ def _entry(event: str, text: str) -> dict[str, str]:
 def _loaded(text: str) -> dict[str, t.Any]:
     """The content of the older file, nothing where it cannot be used: it is replaced then."""
     try:
-        content = yaml.safe_load(text)
+        content = read_yaml(text)
     except yaml.YAMLError:
         return {}
     return content if isinstance(content, dict) else {}

@@ -17,6 +17,7 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils.err
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.observation import observe
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.record import Record
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.stack_options import OBSERVATION_OPTIONS
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.yaml_text import read_yaml
 from ansible_collections.circuit_sage.incident_response.plugins.plugin_utils import in_process
 
 
@@ -37,7 +38,7 @@ def read_baseline(path: Path, host: str) -> dict[str, t.Any] | None:
     if text is None:
         return None
     try:
-        content = yaml.safe_load(text)
+        content = read_yaml(text)
     except yaml.YAMLError:
         raise IncidentError(f"the baseline {path} is not YAML; put the last good copy back, or {baseline.WITHOUT}") from None
     return baseline.check(content, str(path), host)

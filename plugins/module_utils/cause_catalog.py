@@ -9,17 +9,14 @@ import functools
 import typing as t
 from pathlib import Path
 
+from .yaml_text import read_yaml
+
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 
 
 def read_causes(role: str, roles: Path = ROLES) -> list[dict[str, t.Any]]:
     """The causes of a role, each with the name of that role, in the order of its file."""
-    # Imported here because the managed host, which gets this folder too, need not have it.
-    import yaml
-
-    with (roles / role / "vars" / "main" / "causes.yml").open(encoding="utf-8") as file:
-        # The C loader takes a tenth of the time.
-        content = yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
+    content = read_yaml((roles / role / "vars" / "main" / "causes.yml").read_text(encoding="utf-8"))
     return [{**cause, "role": role} for cause in content[f"__{role}_causes"]]
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from .cause_catalog import roles_with_causes
 from .errors import IncidentError
 from .stack import repository_of
+from .yaml_text import read_yaml
 
 FOLDER = Path(__file__).resolve().parents[2] / "extensions" / "drill" / "faults"
 PRELUDE = FOLDER.parent / "prelude.sh"
@@ -91,7 +92,7 @@ def read(path: Path) -> Mapping:
     import yaml
 
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = getattr(error, "strerror", None) or "it is not YAML"
         raise IncidentError(f"the fault file {path} cannot be read ({reason}); mend it or take it out of drill_fault_path") from None

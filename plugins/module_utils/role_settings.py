@@ -14,21 +14,26 @@ from pathlib import Path
 
 from .cause_catalog import ROLES
 from .errors import IncidentError
+from .yaml_text import read_yaml
+
+
+def _entries(role: str, roles: Path) -> dict[str, dict[str, t.Any]]:
+    """The argument specifications of a role by entry point; none for a role of another collection."""
+    try:
+        text = (roles / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    return t.cast("dict[str, dict[str, t.Any]]", read_yaml(text)["argument_specs"])
+
+
+def specification(role: str, roles: Path = ROLES) -> dict[str, t.Any]:
+    """The options of a role's entry point `main`, as Ansible's validator takes them."""
+    return t.cast("dict[str, t.Any]", _entries(role, roles)["main"]["options"])
 
 
 def settings_of(role: str, roles: Path = ROLES) -> list[str]:
     """What a role may be given, by its argument specification; nothing for a role of another collection."""
-    # Imported here because the managed host, which gets this folder too, need not have it.
-    import yaml
-
-    try:
-        with (roles / role / "meta" / "argument_specs.yml").open(encoding="utf-8") as file:
-            # The C loader takes a tenth of the time.
-            content = yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
-    except FileNotFoundError:
-        return []
-    entries: dict[str, t.Any] = content["argument_specs"]
-    return sorted({name for entry in entries.values() for name in entry.get("options", {})})
+    return sorted({name for entry in _entries(role, roles).values() for name in entry.get("options", {})})
 
 
 def refuse_mistyped(names: Iterable[str], role: str, settings: list[str]) -> None:
