@@ -61,6 +61,37 @@ def test_arguments_name_everything() -> None:
     assert compose.arguments(Path("/opt/x"), "name", [compose.STANDARD_INPUT], ".env")[-2:] == ["--file", "-"]
 
 
+def plugin(folder: Path) -> str:
+    """A Compose that tells how it was called."""
+    folder.mkdir(parents=True)
+    path = folder / "docker-compose"
+    path.write_text('#!/bin/sh\necho "$@"\n')
+    path.chmod(0o700)
+    return str(path)
+
+
+def test_the_plugin_is_called_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own, of_all = tmp_path / "settings" / "cli-plugins", tmp_path / "system"
+    monkeypatch.setattr(compose, "_PLUGIN_FOLDERS", (str(tmp_path / "none"), str(of_all)))
+    environment = {"DOCKER_CONFIG": str(tmp_path / "settings")}
+    assert compose.program(environment) == ["docker", "compose"]
+    path = plugin(of_all)
+    assert compose.program(environment) == [path]
+    # The user's own goes before.
+    assert compose.program({"HOME": str(tmp_path)}) == [path]
+    path = plugin(own)
+    assert compose.program(environment) == [path]
+    monkeypatch.setenv("DOCKER_CONFIG", environment["DOCKER_CONFIG"])
+    assert compose.run(["docker", "compose", "version", "--short"], 5) == "version --short\n"
+
+
+@pytest.mark.parametrize("settings", [b'{"cliPluginsExtraDirs": ["/elsewhere"]}', b"\xff"])
+def test_the_client_is_asked_where_it_may_know_better(tmp_path: Path, settings: bytes) -> None:
+    plugin(tmp_path / "cli-plugins")
+    (tmp_path / "config.json").write_bytes(settings)
+    assert compose.program({"DOCKER_CONFIG": str(tmp_path)}) == ["docker", "compose"]
+
+
 def test_hashes_as_recorded() -> None:
     hashes = compose.parse_hashes((RECORDED / "compose_hashes.txt").read_text())
     assert set(hashes) == {"backend", "frontend", "postgres"}
