@@ -21,6 +21,9 @@ from .errors import IncidentError, LibraryMissing
 
 try:
     import httpx
+
+    # The SDK loads a part when that is first used. Ansible's process, of which the process of each task is a copy, loads it here.
+    import square.subscriptions.client  # noqa: F401 - see above
     from square import Square
     from square.core.api_error import ApiError
 

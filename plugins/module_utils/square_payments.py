@@ -23,6 +23,10 @@ from .square_account import MISSING_SDK, SquareDown, SquareLimited, SquareUnclea
 
 if MISSING_SDK is None:
     import httpx
+
+    # Loaded here for the same reason as in square_account.
+    import square.locations.client
+    import square.payments.client  # noqa: F401
     from square import Square
     from square.core.api_error import ApiError
 
