@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Write the causes into the runbooks: make_runbook.py [--check].
 
-docs/runbooks/ROLE.md has a part between two markers. It is made from the role's causes (roles/ROLE/vars/main/causes.yml) and from what
+docs/runbooks/ROLE.md has a part between two markers. It is made from the role's causes (roles/ROLE/files/causes.yml) and from what
 docs/runbooks/ROLE.yml adds to them for a person. A page may have a second such part, for the table of Square's codes. With --check nothing
 is written, and a page that is out of step is an error.
 """
@@ -38,8 +38,8 @@ class RunbookError(Exception):
 
 def load_causes(role: str) -> list[Mapping]:
     """The causes of a role, in the order of its file."""
-    content = yaml.safe_load((CHECKOUT / "roles" / role / "vars" / "main" / "causes.yml").read_text(encoding="utf-8"))
-    return t.cast("list[Mapping]", content[f"__{role}_causes"])
+    content = yaml.safe_load((CHECKOUT / "roles" / role / "files" / "causes.yml").read_text(encoding="utf-8"))
+    return t.cast("list[Mapping]", content["causes"])
 
 
 def load_words(role: str) -> dict[str, Mapping]:

@@ -16,13 +16,13 @@ ROLES = Path(__file__).resolve().parents[2] / "roles"
 
 def read_causes(role: str, roles: Path = ROLES) -> list[dict[str, t.Any]]:
     """The causes of a role, each with the name of that role, in the order of its file."""
-    content = read_yaml((roles / role / "vars" / "main" / "causes.yml").read_text(encoding="utf-8"))
-    return [{**cause, "role": role} for cause in content[f"__{role}_causes"]]
+    content = read_yaml((roles / role / "files" / "causes.yml").read_text(encoding="utf-8"))
+    return [{**cause, "role": role} for cause in content["causes"]]
 
 
 def roles_with_causes(roles: Path = ROLES) -> list[str]:
     """The roles that own causes."""
-    return sorted(path.parents[2].name for path in roles.glob("*/vars/main/causes.yml"))
+    return sorted(path.parents[1].name for path in roles.glob("*/files/causes.yml"))
 
 
 @functools.cache

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From observations to findings to a plan: pure functions, no I/O.
 
-A *cause* is data (a role's ``vars/main/causes.yml``), an *observation* is what the read-only modules return, a *finding* is a cause
+A *cause* is data (a role's ``files/causes.yml``), an *observation* is what the read-only modules return, a *finding* is a cause
 that matches. The layers stand in causal order: what is wrong in a deeper layer explains what is seen above it.
 """
 
@@ -63,7 +63,7 @@ def check_causes(causes: Sequence[Mapping]) -> None:
         name = cause.get("id", "without an id")
         missing = [key for key in REQUIRED_KEYS if not cause.get(key)]
         if missing:
-            raise IncidentError(f"cause {name} lacks {', '.join(missing)}; add it to the role's vars/main/causes.yml")
+            raise IncidentError(f"cause {name} lacks {', '.join(missing)}; add it to the role's files/causes.yml")
         unknown = sorted(set(cause) - set(REQUIRED_KEYS) - set(OPTIONAL_KEYS))
         if unknown:
             known = ", ".join(REQUIRED_KEYS + OPTIONAL_KEYS)

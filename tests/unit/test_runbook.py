@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-CAUSES = sorted(CHECKOUT.glob("roles/*/vars/main/causes.yml"))
+CAUSES = sorted(CHECKOUT.glob("roles/*/files/causes.yml"))
 
 
 def test_runbooks_say_what_the_causes_say() -> None:
@@ -23,17 +23,17 @@ def test_runbooks_say_what_the_causes_say() -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("path", CAUSES, ids=lambda path: path.parts[-4])
+@pytest.mark.parametrize("path", CAUSES, ids=lambda path: path.parts[-3])
 def test_each_role_with_causes_has_a_runbook(path: Path) -> None:
-    assert (CHECKOUT / "docs" / "runbooks" / f"{path.parts[-4]}.yml").exists()
+    assert (CHECKOUT / "docs" / "runbooks" / f"{path.parts[-3]}.yml").exists()
 
 
-@pytest.mark.parametrize("path", CAUSES, ids=lambda path: path.parts[-4])
+@pytest.mark.parametrize("path", CAUSES, ids=lambda path: path.parts[-3])
 def test_the_readme_names_each_cause_and_no_other(path: Path) -> None:
-    role = path.parts[-4]
+    role = path.parts[-3]
     readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
     row = next(line for line in readme.splitlines() if line.startswith(f"| [`{role}`]"))
-    causes = yaml.safe_load(path.read_text(encoding="utf-8"))[f"__{role}_causes"]
+    causes = yaml.safe_load(path.read_text(encoding="utf-8"))["causes"]
     assert re.findall(r"`(\w+)`", row.split("|")[3]) == [cause["id"] for cause in causes]
 
 

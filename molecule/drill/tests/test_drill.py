@@ -87,7 +87,7 @@ def test_a_fault_of_an_incident_that_is_not_known_is_refused(sandbox: Sandbox, p
     before = sandbox.snapshot()
     run = drill(player, tmp_path, drill_faults="toothless", drill_fault_path=str(tmp_path))
     assert run.status == 2
-    incidents = ", ".join(sorted(path.parents[2].name for path in (CHECKOUT / "roles").glob("*/vars/main/causes.yml")))
+    incidents = ", ".join(sorted(path.parents[1].name for path in (CHECKOUT / "roles").glob("*/files/causes.yml")))
     assert f"toothless.yml has the incident db_failur; use one of {incidents}" in run.said()
     assert sandbox.snapshot().changes_since(before) == {}
 
