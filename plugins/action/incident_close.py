@@ -117,14 +117,15 @@ class ActionModule(ActionBase):
         if end["outcome"] == "escalated":
             end["text"] += continuation(incident_runs.found(record.content), context.CLIARGS)
         content = record.content
-        left = incident_runs.end(content, end["outcome"], utc_now(), found.get("before"))
-        if left:
-            end["text"] += f"; open in this incident: {', '.join(left)}, which this run does not look for"
-        content["summary"] = redacted(end["text"])
-        unseen = judged["impact"] if judged else ["unknown: the system was not observed"]
         content["drift_after"] = [item["text"] for item in found.get("after", {}).get("drift") or []]
-        impact = diagnosis.symptoms(found["before"]) if found else unseen
-        content["impact"] = list(dict.fromkeys([*content.get("impact", []), *redacted(impact)]))
+        if not incident_runs.end_beside(content, end["outcome"]):
+            left = incident_runs.end(content, end["outcome"], utc_now(), found.get("before"))
+            if left:
+                end["text"] += f"; open in this incident: {', '.join(left)}, which this run does not look for"
+            content["summary"] = redacted(end["text"])
+            unseen = judged["impact"] if judged else ["unknown: the system was not observed"]
+            impact = diagnosis.symptoms(found["before"]) if found else unseen
+            content["impact"] = list(dict.fromkeys([*content.get("impact", []), *redacted(impact)]))
         end["entry"] = record.event(end["outcome"], end["text"])
         write_report(record)
         return end

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from .access_log import moment_of
 from .errors import IncidentError
+from .user_agent import USER_AGENT
 
 Mapping = dict[str, t.Any]
 
@@ -21,6 +22,8 @@ MOST_BYTES = 8 * 1024 * 1024
 # The client gave up waiting: nginx's own status for it. It is no answer of 500 or more, and yet nobody got one.
 CLIENT_GAVE_UP = 499
 PAGES = "the pages"
+# As a line ends. Our own looks are no requests of customers.
+_OWN = f'"{USER_AGENT}"'.encode()
 
 _LINE = re.compile(
     rb'\S+ \S+ .{0,200}?(?P<stamp>\[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d) (?P<zone>[+-]\d{4}\]) "(?P<request>[^"]{0,4000})" (?P<status>\d{3}) '
@@ -50,12 +53,12 @@ def feature_of(request: bytes) -> str:
 
 
 def count(lines: Iterable[bytes], since: float) -> Mapping:
-    """The requests since then (seconds since 1970), and those that failed, in all and by feature. A line that is none is left out."""
+    """The requests since then (seconds since 1970) but for our own, and those that failed, in all and by feature."""
     features: dict[str, dict[str, int]] = {}
     days: dict[bytes, float] = {}
     for line in lines:
         found = _LINE.match(line)
-        if not found or moment_of(found.group("stamp"), found.group("zone"), days) < since:
+        if not found or _OWN in line or moment_of(found.group("stamp"), found.group("zone"), days) < since:
             continue
         status = int(found.group("status"))
         part = features.setdefault(feature_of(found.group("request")), {"requests": 0, "failed": 0})

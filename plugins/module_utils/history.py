@@ -28,6 +28,8 @@ FOLDER = "history"
 TIMES = ("detect", "mitigate", "resolve")
 # What a run was that is no incident: nothing was wrong, it only looked, or it did planned work such as a backup.
 APART = ("healthy", "diagnosed", "planned")
+# Planned work also where it was refused or failed.
+_WORK = ("backup", "restore", "maintenance", "undo")
 # So many periods make a trend that can be looked at.
 _MOST_PERIODS = 36
 _DAY = 86400.0
@@ -90,8 +92,9 @@ def read_one(folder: str, name: str) -> Incident | Unreadable:
             if not one.get("harmless") and one.get("status") != "harmless"
         ]
         outcome = record["outcome"]
-        state = "planned" if outcome == "resolved" and not causes else outcome or "open"
         kind, host, severity = (str(record[key]) for key in ("kind", "host", "severity"))
+        is_work = bool(outcome) and (kind in _WORK or (outcome == "resolved" and not causes))
+        state = "planned" if is_work else outcome or "open"
         if seconds_between("1970-01-01T00:00:00+00:00", record["opened_at"]) is None:
             raise ValueError("opened_at is no time")
         return Incident(name, kind, host, severity, state, record["opened_at"], causes, _times(record), _todo(folder))

@@ -19,6 +19,7 @@ from typing import Any
 
 from .errors import IncidentError
 from .redaction import redact
+from .user_agent import USER_AGENT
 
 MOST_BYTES = 64 * 1024
 BODY_SHOWN = 200
@@ -99,7 +100,7 @@ def _fetch(url: str, timeout: float, context: ssl.SSLContext | None, follow: boo
         handlers.append(_Stay())
     if context:
         handlers.append(urllib.request.HTTPSHandler(context=context))
-    headers = {"User-Agent": "circuit-sage-incident-response", "Connection": "close"}
+    headers = {"User-Agent": USER_AGENT, "Connection": "close"}
     request = urllib.request.Request(url, headers=headers)  # noqa: S310 - check_urls let only http and https in
     try:
         with urllib.request.build_opener(*handlers).open(request, timeout=timeout) as answer:

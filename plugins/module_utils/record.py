@@ -219,7 +219,7 @@ class Record:
                 known[finding["id"]].update(finding)
                 known[finding["id"]].pop("earlier", None)
             else:
-                self.content["findings"].append(finding)
+                self.content["findings"].append({"status": "found", "found_by": self.content["runs"][-1]["kind"], **finding})
 
     def remember_planned(self, findings: Sequence[Mapping]) -> None:
         """Take in the remedies that are about to be carried out, with the time: a later incident asks how often one was."""

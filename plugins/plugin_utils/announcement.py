@@ -115,9 +115,10 @@ class Announcer:
         at = utc_now()
         told = [*told_at(self.box, "external"), (at, status)]
         settings_ = self._settings
-        text = status_message.external(
-            kind, status, settings_["notify_public_impact"], told, self.due(status, severity), settings_["notify_status_page"], summary
-        )
+        # A triage is of the kind of what it found.
+        impact = settings_["notify_public_impact"]
+        of = next((one for one in (kind, *(found.get("role") for found in content["findings"])) if one in impact), kind)
+        text = status_message.external(of, status, impact, told, self.due(status, severity), settings_["notify_status_page"], summary)
         # Whichever playbook found it.
         break_in = any(one.get("role") == "security_incident" for one in content["findings"])
         draft = not settings_["notify_auto"] or break_in or kind in status_message.NEVER_PUBLIC_BY_ITSELF

@@ -28,6 +28,7 @@ LINES = [
     line("07:50:03", "POST /api/auth/login HTTP/1.1", 401, user="someone with spaces"),
     line("07:50:04", "GET /apish HTTP/1.1", 404),
     b'203.0.113.7 - - [23/Nov/2026:07:50:05 +0000] "\\x16\\x03\\x01" 400 157 "-" "-"\n',
+    line("07:50:06", "GET /api/health HTTP/1.1", 503).replace(b"curl/7.88.1", b"circuit-sage-incident-response"),
     b"no line of a log \xff\xfe\n",
     b'x - - [99/Foo/2026:07:50:05 +0000] "GET / HTTP/1.1" 500 1 "-" "-"\n',
 ]

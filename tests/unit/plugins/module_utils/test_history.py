@@ -80,12 +80,14 @@ def test_what_is_no_incident_is_counted_apart(tmp_path: Path) -> None:
     keep(tmp_path, "healthy", outcome="healthy", causes=())
     keep(tmp_path, "looked", outcome="diagnosed")
     keep(tmp_path, "backup", causes=(), kind="backup")
+    # Refused, for want of its approval.
+    keep(tmp_path, "restore", causes=("restore",), kind="restore", outcome="escalated")
     keep(tmp_path, "harmless", findings=[finding("page_cache", harmless=True), finding("b", status="harmless")])
     found = told(tmp_path)
-    assert (found["incidents"], found["apart"]) == (1, {"healthy": 1, "diagnosed": 1, "planned": 2})
+    assert (found["incidents"], found["apart"]) == (1, {"healthy": 1, "diagnosed": 1, "planned": 3})
     assert [row["id"] for row in found["causes"]] == ["lock_blocker"]
     assert "1 incident from 2026-11-23 12:00:00 UTC" in history_text.headline(found)
-    assert "beside them 1 run on a healthy system, 1 that only looked, 2 of planned work" in history_text.headline(found)
+    assert "beside them 1 run on a healthy system, 1 that only looked, 3 of planned work" in history_text.headline(found)
 
 
 def test_repeated_causes_come_first_and_of_those_alike_the_latest(tmp_path: Path) -> None:

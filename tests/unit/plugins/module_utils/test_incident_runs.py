@@ -62,6 +62,47 @@ def test_a_run_that_looks_at_nothing_ends_nothing(record: Record, observed: dict
     assert again.content["outcome"] == "diagnosed"
 
 
+@pytest.mark.parametrize("outcome", ["healthy", "resolved", "diagnosed"])
+def test_a_run_that_finds_nothing_leaves_the_conclusion_of_an_incident_that_is_over(record: Record, outcome: str) -> None:
+    at = "2026-11-30T03:10:00.000+00:00"
+    incident_runs.end(record.content, "resolved", at, {**SYSTEM, "billing": {"companies": 1}})
+    record.content.update(summary="all mended", impact=["features: everything"])
+    record.save()
+    again = joined(record, "backup")
+    again.save()
+    # One that was killed is in between.
+    again = joined(again, "backup")
+    assert incident_runs.end_beside(again.content, outcome)
+    concluded = [again.content[name] for name in ("outcome", "resolved_at", "summary", "impact")]
+    assert concluded == ["resolved", at, "all mended", ["features: everything"]]
+    assert [run["outcome"] for run in again.content["runs"]] == ["resolved", None, outcome]
+    assert "concluded" not in again.content
+
+
+@pytest.mark.parametrize("outcome", ["escalated", "resolved"])
+def test_a_run_that_finds_something_concludes_anew(record: Record, outcome: str) -> None:
+    incident_runs.end(record.content, "resolved", "2026-11-30T03:10:00.000+00:00", {**SYSTEM, "billing": {"companies": 1}})
+    record.save()
+    again = joined(record)
+    again.merge_findings([OUTAGE])
+    assert not incident_runs.end_beside(again.content, outcome)
+    assert "concluded" not in again.content
+
+
+def test_what_is_no_cause_of_a_role_is_looked_for_by_its_own_playbook(tmp_path: Path) -> None:
+    at = "2026-11-30T03:10:00.000+00:00"
+    made = Record.create(str(tmp_path), "verify_integrity", "Integrity", "sandbox", "P3")
+    made.merge_findings([{"id": "orphans", "decision": "leave", "reason": "a person decides"}])
+    incident_runs.end(made.content, "escalated", at, None)
+    made.save()
+    other = joined(made)
+    assert not incident_runs.end_beside(other.content, "healthy")
+    assert incident_runs.end(other.content, "healthy", at, SYSTEM) == ["orphans"]
+    assert other.content["outcome"] == "escalated"
+    other.save()
+    assert incident_runs.end(joined(made, "verify_integrity").content, "healthy", at, None) == []
+
+
 def test_a_run_that_was_killed_leaves_the_incident_open(record: Record) -> None:
     joined(record).save()
     again = joined(record, "backup")

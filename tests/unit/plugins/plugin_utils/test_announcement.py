@@ -143,6 +143,13 @@ def test_a_break_in_that_another_playbook_finds(tmp_path: Path) -> None:
     assert "40 of 40 companies" in Outbox(record.folder).text("investigating").body
 
 
+def test_a_triage_tells_the_public_what_its_cause_is_of(tmp_path: Path) -> None:
+    record = opened(tmp_path, "triage")
+    record.merge_findings([{**CAUSE, "role": "db_failure"}])
+    announcement.of_diagnosis(record, variables(notify_public_impact={"db_failure": "Signing in may fail."}), Templar(), look(CAUSE))
+    assert "Signing in may fail." in Outbox(record.folder).text("investigating-public").body
+
+
 def test_a_person_is_needed(tmp_path: Path) -> None:
     record = opened(tmp_path)
     record.content["impact"] = []
