@@ -87,7 +87,7 @@ class ActionModule(ActionBase):
             if options["status"] or options["text"] or options["public_text"]:
                 self._by_hand(record, announcer, options, account)
             self._what_is_due(record, announcer, chosen, account)
-            self._decide_on_drafts(announcer, options["drafts"], account)
+        self._decide_on_drafts(announcer, options["drafts"], account, self._task.check_mode)
         return {"incident": folder.name, "folder": str(folder), "changed": len(announcer.box.messages()) > before}
 
     def _acknowledge(self, record: Record, announcer: announcement.Announcer, name: str, account: list[Mapping]) -> None:
@@ -128,11 +128,13 @@ class ActionModule(ActionBase):
             self._note(record, "escalated", called, account)
 
     @staticmethod
-    def _decide_on_drafts(announcer: announcement.Announcer, decision: str, account: list[Mapping]) -> None:
+    def _decide_on_drafts(announcer: announcement.Announcer, decision: str, account: list[Mapping], check_mode: bool) -> None:
         for message in [one for one in announcer.box.messages() if one.draft]:
             if decision == "show":
                 text = f"{announcer.box.file_of(message.name)}\n{status_message.as_file(announcer.box.text(message.name))}"
                 account.append({"at": utc_now(), "event": "draft", "text": text})
+            elif check_mode:
+                account.append({"at": utc_now(), "event": "check", "text": f"would {decision} the draft {message.name}"})
             else:
                 (announcer.box.release if decision == "send" else announcer.box.discard)(message.name)
 

@@ -35,7 +35,7 @@ def refuse_full(free: int, needed: int, keep_free_mb: int, place: str) -> None:
     if free - needed < keep_free_mb * _MIB:
         raise IncidentError(
             f"{place} has {free // _MIB} MiB free; {needed // _MIB + 1} MiB may be needed and {keep_free_mb} MiB are to stay free; "
-            "make room there, or give less than that in keep_free_mb"
+            "make room there, or let less stay free: keep_free_mb, which is backup_keep_free_mb or restore_keep_free_mb in a playbook"
         )
 
 

@@ -35,8 +35,7 @@ def settings(task_vars: Mapping[str, t.Any], templar: t.Any) -> dict[str, t.Any]
     if not named:
         return None
     refuse_mistyped(named, "notify", settings_of("notify"))
-    if not notify_settings.is_switched_on(task_vars):
-        return None
+    # Also without a channel: who is called by a run tomorrow has to be right today.
     known = [name for name in notify_settings.defaults() if name in task_vars]
     given = {}
     for name in known:

@@ -184,6 +184,13 @@ def test_settings_that_cannot_be_used(given: dict[str, t.Any], said: str) -> Non
     assert "secret" not in str(caught.value)
 
 
+def test_settings_are_checked_without_a_channel() -> None:
+    with pytest.raises(IncidentError, match="Ada"):
+        announcement.settings({"notify_escalation": [{"name": "on call", "contacts": [{"name": "Ada"}]}]}, Templar())
+    with pytest.raises(IncidentError, match="P9"):
+        announcement.settings({"notify_update_minutes": {"P9": 5}}, Templar())
+
+
 def test_no_settings() -> None:
     assert announcement.settings({"other": 1}, Templar()) is None
     assert announcement.settings({"notify_auto": True}, Templar()) is None
