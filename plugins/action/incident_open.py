@@ -40,6 +40,21 @@ printf '%s' "$2" >"$1.new" && mv "$1.new" "$1" && echo taken
 """
 
 
+def report_killed(record: Record, incident: str, reason: str) -> None:
+    """A run that was killed has written no report of its incident: who takes its lock over does."""
+    # Loaded only where it is needed, since Ansible would compile it in every run.
+    from ansible_collections.circuit_sage.incident_response.plugins.module_utils.report_files import write_report
+
+    try:
+        killed = Record.named(record.folder.parent, incident)
+    except IncidentError:
+        # Its record is another controller's, or in another folder.
+        return
+    if killed.content["outcome"] is None and killed.content["id"] != record.content["id"]:
+        killed.event("broke off", f"{reason}; {record.content['id']} took its lock over")
+        write_report(killed)
+
+
 class ActionModule(ActionBase):
     """See the documentation of the module incident_open."""
 
@@ -178,6 +193,7 @@ class ActionModule(ActionBase):
         shown = self._shell(self._take_command(path, mine, shown), path)
         if shown != "taken":
             raise IncidentError(lock.refusal(lock.read(shown, path)))
+        report_killed(record, held["incident"], reason)
         return f"took over the lock of incident {held['incident']}: {reason}"
 
     @staticmethod
