@@ -9,6 +9,7 @@ holds a token, and none an answer's text.
 
 from __future__ import annotations
 
+import importlib
 import ipaddress
 import re
 import threading
@@ -21,12 +22,11 @@ from .errors import IncidentError, LibraryMissing
 
 try:
     import httpx
-
-    # The SDK loads a part when that is first used. Ansible's process, of which the process of each task is a copy, loads it here.
-    import square.subscriptions.client  # noqa: F401 - see above
     from square import Square
     from square.core.api_error import ApiError
 
+    # The SDK loads a part when that is first used. Ansible's process, of which the process of each task is a copy, loads it here.
+    importlib.import_module("square.subscriptions.client")
     MISSING_SDK: str | None = None
 except ImportError:
     MISSING_SDK = "squareup is missing for this Python; install the package `squareup`, version 46 or later"

@@ -9,6 +9,7 @@ The SDK's own retries are off: who calls decides what is asked again. No sentenc
 from __future__ import annotations
 
 import functools
+import importlib
 import inspect
 import re
 import threading
@@ -23,12 +24,12 @@ from .square_account import MISSING_SDK, SquareDown, SquareLimited, SquareUnclea
 
 if MISSING_SDK is None:
     import httpx
-
-    # Loaded here for the same reason as in square_account.
-    import square.locations.client
-    import square.payments.client  # noqa: F401
     from square import Square
     from square.core.api_error import ApiError
+
+    # Loaded here for the same reason as in square_account.
+    for _part in ("locations", "payments"):
+        importlib.import_module(f"square.{_part}.client")
 
 # For one answer to a payment, which a bank takes part in.
 PAYMENT_SECONDS = 30.0
