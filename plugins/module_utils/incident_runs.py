@@ -62,7 +62,9 @@ def end(content: Mapping, outcome: str, at: str, observed: t.Mapping[str, t.Any]
         return []
     left = []
     for finding in content["findings"]:
-        if finding.get("earlier") and finding["status"] == "found" and not _looked_for(finding, content["runs"][-1]["kind"], observed):
+        # One of an older record may have no status.
+        is_open = finding.get("earlier") and finding.get("status", "found") == "found"
+        if is_open and not _looked_for(finding, content["runs"][-1]["kind"], observed):
             left.append(finding["id"])
         else:
             finding["status"] = "harmless" if finding.get("harmless") else "mended"

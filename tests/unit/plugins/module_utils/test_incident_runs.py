@@ -103,6 +103,12 @@ def test_what_is_no_cause_of_a_role_is_looked_for_by_its_own_playbook(tmp_path: 
     assert incident_runs.end(joined(made, "verify_integrity").content, "healthy", at, None) == []
 
 
+def test_a_record_from_before_findings_had_a_status_is_joined(record: Record) -> None:
+    del record.content["findings"][1]["status"]
+    record.save()
+    assert incident_runs.end(joined(record).content, "healthy", "2026-11-30T03:10:00.000+00:00", SYSTEM) == ["wrong_amount"]
+
+
 def test_a_run_that_was_killed_leaves_the_incident_open(record: Record) -> None:
     joined(record).save()
     again = joined(record, "backup")
