@@ -28,7 +28,7 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils.rep
 
 Mapping = dict[str, t.Any]
 
-_RETURNED = ("incident", "before", "after", "findings", "planned", "symptoms", "tried", "security")
+_RETURNED = ("incident", "before", "after", "findings", "planned", "symptoms", "tried", "security", "on_its_way")
 
 
 def tell(record: Record, finding: Mapping) -> list[Mapping]:
@@ -113,7 +113,9 @@ class ActionModule(ActionBase):
         account = self._tell(record, observed, findings, "proof" if earlier else "seen", keep=sick and not earlier)
         if options["severities"] and not earlier:
             account += self._judge(record, triage.assess(observed, findings, symptoms, options["severities"]))
-        told = (incident["run"], before, observed, findings, planned, symptoms, tried, security)
+        waits = None if earlier else diagnosis.on_its_way(observed, findings)
+        account += [record.event("waits", waits)] if waits else []
+        told = (incident["run"], before, observed, findings, planned, symptoms, tried, security, waits is not None)
         return {**dict(zip(_RETURNED, told, strict=True)), "account": account}
 
     @staticmethod

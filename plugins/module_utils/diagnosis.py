@@ -35,6 +35,8 @@ SECURITY = "security_incident"
 # The kind of an incident in which nobody knows yet what it is: everything is asked for.
 EVERYTHING = "triage"
 SEVERITIES = ("P1", "P2", "P3", "P4")
+# A service of this stack that began less than so long ago may be on its way up; it takes a few seconds, more on a busy host.
+YOUNG_SECONDS = 30
 
 Mapping = dict[str, t.Any]
 
@@ -211,6 +213,19 @@ def in_phases(planned: Sequence[Mapping]) -> list[Mapping]:
 def symptoms(observations: Mapping) -> list[str]:
     """Return, one sentence each, what an outsider would call broken. Empty means healthy."""
     return symptoms_of(plain(observations))
+
+
+def on_its_way(observations: Mapping, findings: Sequence[Mapping]) -> str | None:
+    """Why to look again before a person is called: no cause explains what is broken, but a service began just now. Null: no reason.
+
+    So it is when Docker has started the backend once more, by itself, just before the look.
+    """
+    facts = plain(observations)
+    if not symptoms_of(facts) or not all(finding.get("harmless") or finding.get("drift") for finding in findings):
+        return None
+    ages = {name: one.get("started_seconds_ago") for name, one in facts["stack"]["services"].items() if one.get("state") == "running"}
+    young = [f"{name} began {age} s ago" for name, age in ages.items() if age is not None and age < YOUNG_SECONDS]
+    return f"no known cause explains it, but {', '.join(young)}; it is looked at again when it has had its time" if young else None
 
 
 def seen(observations: Mapping) -> str:

@@ -24,7 +24,7 @@ from .errors import EngineUnreachable, IncidentError
 from .fingerprint import Fingerprints
 from .recorded_passwords import read_env_files
 from .redaction import is_secret_name, redact, secret_values
-from .timestamps import of_seconds
+from .timestamps import of_seconds, seconds_before
 
 # What only Compose can tell of a service.
 _FROM_MODEL = ("networks_expected", "networks_missing", "aliases_missing", "environment", "limits_expected", "limits_lowered")
@@ -284,6 +284,7 @@ def describe_service(name: str, container: Container | None, standard: Standard)
     observed = dict(stack.MISSING) if container is None else stack.describe(container.inspected, standard.secrets)
     unknown: dict[str, str] = {}
     observed["image_created_at"] = standard.images.get(container.inspected["Image"]) if container else None
+    observed["started_seconds_ago"] = seconds_before(time.time(), observed["started_at"]) if container else None
     if wanted is None:
         unknown.update(dict.fromkeys(_FROM_MODEL, expected.model_error or NO_SUCH_SERVICE))
     if container is None:

@@ -33,7 +33,8 @@ options:
     required: true
   earlier:
     description:
-      - What the diagnosis before this one returned, where its plan was carried out since; then this one is the proof.
+      - What the diagnosis before this one returned, where its plan was carried out or something was waited for since; then this one is
+        the proof.
       - A remedy is planned at most once in an incident.
     type: dict
   severities:
@@ -118,6 +119,13 @@ security:
     - Null where nothing of it was found.
   returned: success
   type: str
+on_its_way:
+  description:
+    - Whether to look again, at what this look may have met on its way up. Of what is broken no cause is known, and a service began less
+      than half a minute ago.
+    - Never of a look after an O(earlier) one.
+  returned: success
+  type: bool
 account:
   description: What the account on the terminal prints, a list of C(at), C(event) and C(text).
   returned: success

@@ -120,6 +120,7 @@ stack:
           health: none
           created_at: "2026-11-23T11:34:57.379Z"
           started_at: "2026-11-23T11:34:58.603Z"
+          started_seconds_ago: 81.4
           finished_at: null
           image: {name: "circuit-sage-backend", id: "sha256:f2f2b374f706"}
           command: docker-entrypoint.sh npm start
@@ -166,6 +167,7 @@ stack:
             health: {description: "V(healthy), V(unhealthy), V(starting), or V(none) without a health check.", type: str}
             created_at: {description: When the container was made., type: str}
             started_at: {description: When it last started., type: str}
+            started_seconds_ago: {description: The same in seconds before the look., type: float}
             finished_at: {description: When it last ended., type: str}
             override_since_end: {description: Whether C(docker-compose.incident.yml) was written since then., type: bool}
             image: {description: C(name) and C(id) of the image., type: dict}

@@ -315,3 +315,30 @@ def test_a_remedy_that_only_puts_a_fault_off_has_a_budget() -> None:
 def test_a_budget_that_means_nothing_is_refused(changes: dict[str, t.Any]) -> None:
     with pytest.raises(IncidentError, match="say how often a day its remedy may run"):
         diagnosis.check_causes([cause("leak", **changes)])
+
+
+def begun(age: float | None, **changes: t.Any) -> dict[str, t.Any]:
+    """The service does not answer, and the backend began so many seconds ago."""
+    closed = {"answers": False, "probes": [{"url": "http://edge/api/health", "status": 502, "class": "bad_gateway"}]}
+    return observed(**{"edge": closed, "stack__services__backend__started_seconds_ago": age, **changes})
+
+
+def test_what_began_just_now_is_looked_at_again_before_a_person_is_called() -> None:
+    told = diagnosis.on_its_way(begun(0.3), [])
+    assert told == "no known cause explains it, but backend began 0.3 s ago; it is looked at again when it has had its time"
+    drift = {"id": "drift", "drift": ["stack.files"]}
+    assert diagnosis.on_its_way(begun(0.3), [drift, {"id": "seen", "harmless": True}]) == told
+
+
+@pytest.mark.parametrize(
+    ("observations", "findings"),
+    [
+        pytest.param(begun(diagnosis.YOUNG_SECONDS), [], id="it had its time"),
+        pytest.param(begun(None), [], id="nobody knows when it began"),
+        pytest.param(begun(0.3, stack__services__backend__state="exited"), [], id="it has ended"),
+        pytest.param(begun(0.3), [{"id": "down", "harmless": False}], id="a cause explains it"),
+        pytest.param(observed(stack__services__backend__started_seconds_ago=0.3), [], id="nothing is broken"),
+    ],
+)
+def test_nothing_is_waited_for_without_need(observations: dict[str, t.Any], findings: list[dict[str, t.Any]]) -> None:
+    assert diagnosis.on_its_way(observations, findings) is None
