@@ -82,7 +82,7 @@ declare -A running=() start=() passed=() pid_of=()
 summary=()
 mkdir -p .cache
 
-second=(billing_errors payment_failure block_ips rollback security_incident security_rotation)
+second=(billing_errors payment_failure block_ips rollback security_incident security_rotation triage)
 first=()
 for folder in molecule/*/molecule.yml; do
   scenario=$(basename "$(dirname "$folder")")
