@@ -74,7 +74,8 @@ class ActionModule(ActionBase):
         try:
             record = Record.current(task_vars)
             result.update(self._diagnose(record, (task_vars or {})["circuit_sage_incident"], options))
-            result["account"] += self._announce(record, task_vars or {}, result)
+            # Nobody is called for what may only be on its way up: the next look decides.
+            result["account"] += [] if result["on_its_way"] else self._announce(record, task_vars or {}, result)
         except IncidentError as error:
             return {**result, "failed": True, "msg": str(error)}
         return {**result, "changed": False}
@@ -89,6 +90,7 @@ class ActionModule(ActionBase):
 
     def _diagnose(self, record: Record, incident: Mapping, options: Mapping) -> Mapping:
         observed, earlier = options["observations"], options["earlier"]
+        is_first = not earlier or bool(earlier.get("on_its_way"))
         tried = earlier["tried"] + [finding["once"] for finding in earlier["planned"]] if earlier else []
         findings = diagnosis.plan(
             diagnosis.diagnose(observed, cause_catalog.all_causes(), options["kind"]),
@@ -110,11 +112,12 @@ class ActionModule(ActionBase):
         record.keep_tables(payment_tables.observed(observed, before if earlier else None))
         security = diagnosis.about_security(options["kind"], findings, earlier["security"] if earlier else None)
         record.keep_tables(security_tables.observed(observed) if security == "new" else [])
-        account = self._tell(record, observed, findings, "proof" if earlier else "seen", keep=sick and not earlier)
-        if options["severities"] and not earlier:
-            account += self._judge(record, triage.assess(observed, findings, symptoms, options["severities"]))
+        account = self._tell(record, observed, findings, "seen" if is_first else "proof", keep=sick and is_first)
         waits = None if earlier else diagnosis.on_its_way(observed, findings)
-        account += [record.event("waits", waits)] if waits else []
+        if waits:
+            account.append(record.event("waits", waits))
+        elif options["severities"] and is_first:
+            account += self._judge(record, triage.assess(observed, findings, symptoms, options["severities"]))
         told = (incident["run"], before, observed, findings, planned, symptoms, tried, security, waits is not None)
         return {**dict(zip(_RETURNED, told, strict=True)), "account": account}
 

@@ -33,8 +33,8 @@ options:
     required: true
   earlier:
     description:
-      - What the diagnosis before this one returned, where its plan was carried out or something was waited for since; then this one is
-        the proof.
+      - What the diagnosis before this one returned, where its plan was carried out since; then this one is the proof. Where that was
+        RV(on_its_way) this one takes its place.
       - A remedy is planned at most once in an incident.
     type: dict
   severities:
@@ -123,7 +123,7 @@ on_its_way:
   description:
     - Whether to look again, at what this look may have met on its way up. Of what is broken no cause is known, and a service began less
       than half a minute ago.
-    - Never of a look after an O(earlier) one.
+    - Nobody is told of such a look, and no severity is judged by it. Never of a look after an O(earlier) one.
   returned: success
   type: bool
 account:
