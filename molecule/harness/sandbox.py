@@ -12,6 +12,7 @@ import importlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -33,6 +34,8 @@ faults = importlib.import_module("fault")  # molecule/stack/fault.py
 
 SECRETS = ("POSTGRES_PASSWORD", "JWT_SECRET", "ENCRYPTION_KEY", "SENDGRID_API_KEY", "SEED_PASSWORD")
 POLL_SECONDS = 0.05
+# The backend's port 4000 in the kernel's table, and the state in which a server waits for connections.
+LISTENS = re.compile(r":0FA0 [0-9A-F:]+ 0A ")
 # How many companies the seed makes.
 COMPANIES = 40
 
@@ -316,6 +319,31 @@ class Sandbox:
     @staticmethod
     def _taken_back(identity: str) -> bool:
         return bool(faults.shell(faults.load(identity)["revert"], check=False).returncode == 0)
+
+    @contextmanager
+    def held_start(self) -> Iterator[int]:
+        """The backend is started again, and its service stopped before it listens: it is on its way up as long as a test needs."""
+        backend = self.docker.containers.get(self.backend_container)
+
+        def service() -> int | None:
+            found = backend.top()["Processes"] or []
+            return next((int(line[1]) for line in found if "app.py" in line[-1]), None)
+
+        def stopped() -> int | None:
+            backend.restart(timeout=5)
+            process = int(eventually(service, 10, "the backend's service is started"))
+            os.kill(process, signal.SIGSTOP)
+            if LISTENS.search(Path(f"/proc/{process}/net/tcp").read_text(encoding="ascii")):
+                os.kill(process, signal.SIGCONT)
+                return None
+            return process
+
+        pid = int(eventually(stopped, 60, "the backend's service is stopped before it listens"))
+        try:
+            yield pid
+        finally:
+            os.kill(pid, signal.SIGCONT)
+            self.restore()
 
     def restore(self) -> None:
         """Wait until the stack serves again after a fault was taken back."""

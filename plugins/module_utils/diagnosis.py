@@ -35,8 +35,10 @@ SECURITY = "security_incident"
 # The kind of an incident in which nobody knows yet what it is: everything is asked for.
 EVERYTHING = "triage"
 SEVERITIES = ("P1", "P2", "P3", "P4")
-# A service of this stack that began less than so long ago may be on its way up; it takes a few seconds, more on a busy host.
+# A backend that began less than so long ago may be on its way up; it takes a few seconds, more on a busy host.
 YOUNG_SECONDS = 30
+# What an address answers behind which nobody listens.
+NOBODY_LISTENS = {"bad_gateway", "closed", "refused"}
 
 Mapping = dict[str, t.Any]
 
@@ -216,16 +218,20 @@ def symptoms(observations: Mapping) -> list[str]:
 
 
 def on_its_way(observations: Mapping, findings: Sequence[Mapping]) -> str | None:
-    """Why to look again before a person is called: no cause explains what is broken, but a service began just now. Null: no reason.
+    """Why to look again before a person is called: no cause explains that nobody listens, but the backend began just now. Null: no reason.
 
-    So it is when Docker has started the backend once more, by itself, just before the look.
+    So it is when Docker has started it once more, by itself, just before the look.
     """
     facts = plain(observations)
-    if not symptoms_of(facts) or not all(finding.get("harmless") or finding.get("drift") for finding in findings):
+    backend, probes = (facts["stack"].get("services") or {}).get("backend") or {}, facts["edge"]["probes"]
+    age = backend.get("started_seconds_ago")
+    if backend.get("state") != "running" or age is None or age >= YOUNG_SECONDS or facts["postgres"]["error"]:
         return None
-    ages = {name: one.get("started_seconds_ago") for name, one in facts["stack"]["services"].items() if one.get("state") == "running"}
-    young = [f"{name} began {age} s ago" for name, age in ages.items() if age is not None and age < YOUNG_SECONDS]
-    return f"no known cause explains it, but {', '.join(young)}; it is looked at again when it has had its time" if young else None
+    if not probes or not {probe["class"] for probe in probes} <= NOBODY_LISTENS:
+        return None
+    if not all(finding.get("harmless") or finding.get("drift") for finding in findings):
+        return None
+    return f"no known cause explains it, but the backend began {age} s ago and may listen yet; it is looked at again after a while"
 
 
 def seen(observations: Mapping) -> str:

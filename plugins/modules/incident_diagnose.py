@@ -121,8 +121,8 @@ security:
   type: str
 on_its_way:
   description:
-    - Whether to look again, at what this look may have met on its way up. Of what is broken no cause is known, and a service began less
-      than half a minute ago.
+    - Whether to look again, at what this look may have met on its way up. Nobody listens, no cause of that is known, and the backend began
+      less than half a minute ago.
     - Nobody is told of such a look, and no severity is judged by it. Never of a look after an O(earlier) one.
   returned: success
   type: bool

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 
 from evidence_key import Key
-from playbook import Player, Record
-from sandbox import COMPANIES, Sandbox
+from playbook import SECONDS, Player, Record
+from sandbox import COMPANIES, Sandbox, eventually
 
 LOG = "/var/log/nginx/circuit-sage-access.log"
 UNCONFIGURED = json.dumps({"circuit_sage_administrators": [], "circuit_sage_expected_changes": {}})
@@ -29,6 +31,17 @@ def test_a_healthy_system_has_no_severity(sandbox: Sandbox, player: Player) -> N
     assert (run.status, run.record.outcome, run.changed) == (0, "healthy", 0), run.output
     assert run.record.events("severity", "affected", "playbook") == []
     assert sandbox.snapshot().changes_since(before) == {}
+
+
+def test_a_backend_on_its_way_up_has_no_severity(sandbox: Sandbox, player: Player) -> None:
+    """Docker may have started it again just before the look: the look after it is the one that judges."""
+    with sandbox.held_start() as pid:
+        run = player.start()
+        eventually(lambda: (run.records / "latest").exists() and run.record.events("waits"), SECONDS, "the run waits for it")
+        os.kill(pid, signal.SIGCONT)
+        run.wait()
+    assert (run.status, run.record.outcome) == (0, "healthy"), run.output
+    assert run.record.events("severity", "affected", "playbook") == []
 
 
 def test_two_faults_are_classified_and_then_mended(sandbox: Sandbox, player: Player, seeded_rows: str) -> None:

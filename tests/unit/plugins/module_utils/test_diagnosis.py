@@ -317,15 +317,19 @@ def test_a_budget_that_means_nothing_is_refused(changes: dict[str, t.Any]) -> No
         diagnosis.check_causes([cause("leak", **changes)])
 
 
-def begun(age: float | None, **changes: t.Any) -> dict[str, t.Any]:
-    """The service does not answer, and the backend began so many seconds ago."""
-    closed = {"answers": False, "probes": [{"url": "http://edge/api/health", "status": 502, "class": "bad_gateway"}]}
-    return observed(**{"edge": closed, "stack__services__backend__started_seconds_ago": age, **changes})
+def begun(age: float | None, answer: str = "closed", **changes: t.Any) -> dict[str, t.Any]:
+    """nginx has nobody behind it, the backend's own address answers so, and it began so many seconds ago."""
+    probes = [
+        {"url": "http://edge/api/health", "status": 502, "class": "bad_gateway"},
+        {"url": "http://api", "status": None, "class": answer},
+    ]
+    edge = {"answers": answer == "ok", "probes": probes}
+    return observed(**{"edge": edge, "stack__services__backend__started_seconds_ago": age, **changes})
 
 
 def test_what_began_just_now_is_looked_at_again_before_a_person_is_called() -> None:
     told = diagnosis.on_its_way(begun(0.3), [])
-    assert told == "no known cause explains it, but backend began 0.3 s ago; it is looked at again when it has had its time"
+    assert told and told.startswith("no known cause explains it, but the backend began 0.3 s ago")
     drift = {"id": "drift", "drift": ["stack.files"]}
     assert diagnosis.on_its_way(begun(0.3), [drift, {"id": "seen", "harmless": True}]) == told
 
@@ -336,8 +340,12 @@ def test_what_began_just_now_is_looked_at_again_before_a_person_is_called() -> N
         pytest.param(begun(diagnosis.YOUNG_SECONDS), [], id="it had its time"),
         pytest.param(begun(None), [], id="nobody knows when it began"),
         pytest.param(begun(0.3, stack__services__backend__state="exited"), [], id="it has ended"),
+        pytest.param(begun(0.3, postgres__error={"class": "refused"}), [], id="it has no database"),
+        pytest.param(begun(0.3, stack__services=None), [], id="nobody knows the services"),
         pytest.param(begun(0.3), [{"id": "down", "harmless": False}], id="a cause explains it"),
-        pytest.param(observed(stack__services__backend__started_seconds_ago=0.3), [], id="nothing is broken"),
+        pytest.param(begun(0.3, "ok"), [], id="it listens, and nginx looks elsewhere"),
+        pytest.param(begun(0.3, "timeout"), [], id="it listens and does not answer"),
+        pytest.param(begun(0.3, edge={"answers": None, "probes": []}), [], id="nobody was asked"),
     ],
 )
 def test_nothing_is_waited_for_without_need(observations: dict[str, t.Any], findings: list[dict[str, t.Any]]) -> None:
