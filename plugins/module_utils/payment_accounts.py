@@ -102,6 +102,10 @@ class Account:
             self._places = self.at_square.places()
         return self._places
 
+    def would_show(self, location: str, since: datetime) -> bool:
+        """Whether its listing would have a payment that was asked for at a location at that time: it is of this account, and not too old."""
+        return since >= self._begin and any(one.identity == location for one in self.places())
+
     def listing(self) -> Listing:
         """Its payments since the beginning, over all locations."""
         with self._lock:

@@ -100,7 +100,7 @@ def _resolved(work: Work, row: Row, intent: Intent, patience: Patience) -> Done:
             elif found is None:
                 found = _looked(account, fresh, now, patience.lag)
             if found is None:
-                found = Settled(UNKNOWN, fresh.code, None, "Square shows nothing of it yet; look again later")
+                found = Settled(UNKNOWN, fresh.code, None, _why_unknown(account, fresh))
             return settled(work, session, row, fresh, found)
         finally:
             session.finally_unlock(intent.payment_id)
@@ -116,7 +116,17 @@ def _looked(account: Account, intent: Intent, now: datetime, lag: float) -> Sett
     listing = account.listing_with_events()
     # The two clocks are compared by how long ago it is, at either.
     since = (now - intent.called_at).total_seconds() - PROMPT - listing.age()
-    return looked_up(intent, listing.referring(intent.payment_id), since > lag)
+    # That an account does not show what was asked of another one proves nothing.
+    return looked_up(intent, listing.referring(intent.payment_id), since > lag and account.would_show(intent.location_id, intent.at))
+
+
+def _why_unknown(account: Account, intent: Intent) -> str:
+    if account.would_show(intent.location_id, intent.at):
+        return "Square shows nothing of it yet; look again later"
+    return (
+        f"it was asked for at the location {intent.location_id} at {intent.at:%Y-%m-%d %H:%M} UTC, which the company's present account does "
+        "not show; look it up in the account that it had then"
+    )
 
 
 def _may_go_again(session: t.Any, intent: Intent) -> bool:

@@ -128,7 +128,9 @@ def retry(scope: Scope, pace: Pace, incident: str, check_mode: bool) -> dict[str
 
 
 def _register(scope: Scope, plan: Plan, stack: ExitStack, connections: int, gate: Gate) -> Register:
-    begin = min([row.begins_at for row in plan.rows]) - _BEFORE_PERIOD
+    # What refers to a row is younger than it, and may be older than its period, as that of a month that is billed ahead.
+    moments = [moment for row in plan.rows for moment in (row.begins_at, row.created_at)] + [one.at for _row, one in plan.open]
+    begin = min(moments) - _BEFORE_PERIOD
     # Square shows a year.
     begin = max(begin, plan.now - timedelta(days=364))
     credentials = StoredCredentials(scope.books.variables.get(KEY_VARIABLE, ""))

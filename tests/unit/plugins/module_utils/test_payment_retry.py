@@ -182,6 +182,35 @@ def test_an_old_intent_that_square_does_not_know_never_arrived(scene: Scene) -> 
     assert (len(done["not_charged"]), scene.square.charges()) == (1, [])
 
 
+def test_what_was_charged_before_its_period_began_is_found(scene: Scene) -> None:
+    """A month that is billed ahead: the charge is older than anything of its period."""
+    begins = NOW + timedelta(days=3000)
+    row = unpaid(1, begins_at=begins, ends_at=begins + timedelta(days=29), period=begins.date().replace(day=1))
+    kept, old = scene.with_rows(row), NOW - timedelta(days=3)
+    intended(kept, row, at=old, called_at=old)
+    paid = scene.square.pay(5000, merchant_id="merchant-1", reference_id=row.payment_id)
+    assert [one["square_payment_id"] for one in scene.retry()["charged"]] == [paid["id"]]
+    # The same where no intent tells of it, as after the restore of a backup.
+    scene.with_rows(row)
+    assert [one["verdict"] for one in scene.retry()["left"]] == ["paid_at_square"]
+    assert len(scene.square.charges()) == 1
+
+
+@pytest.mark.parametrize("days", [3, 400])
+def test_an_account_proves_nothing_of_what_it_would_not_show(scene: Scene, days: int) -> None:
+    """The company was connected to another account since, or Square does not list it any more."""
+    kept, old = scene.with_rows(unpaid(1)), NOW - timedelta(days=days)
+    intended(kept, unpaid(1), at=old, called_at=old)
+    if days == 3:
+        scene.square.pay(5000, merchant_id="merchant-1", reference_id=unpaid(1).payment_id)
+        kept.rows[unpaid(1).payment_id] = unpaid(1, stored_token=token(2), stored_location="L2", card="ccof:card-2", customer="customer-2")
+    for _run in range(2):
+        (told,) = scene.retry()["unknown"]
+        assert "look it up in the account that it had then" in told["reason"]
+    assert states(kept) == [("UNKNOWN", None)]
+    assert "POST /v2/payments" not in scene.square.calls()
+
+
 @pytest.mark.parametrize("was_charged", [True, False])
 def test_a_young_intent_is_sent_again_rather_than_taken_for_lost(scene: Scene, was_charged: bool) -> None:
     """Though it was called long before a list would show it: lists have been later, and the same key charges once."""
