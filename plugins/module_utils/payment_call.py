@@ -79,8 +79,8 @@ def charge(
         # Before that request nothing was done: Square turned it away.
         lost = lost or last.status != _LIMITED
         if last.status == _LIMITED:
-            gate.hold(min(_pause(last, number + 1, lambda: 0.0, first_wait), LONGEST_HOLD))
-        elif (last.after or 0) > LONGEST_HOLD:
+            gate.hold(max(_pause(last, number + 1, lambda: 0.0, first_wait), last.after or 0))
+        if (last.after or 0) > LONGEST_HOLD:
             break
     detail = last.detail if last else "it was not asked"
     return Settled(UNKNOWN, last.code if last else None, None, f"no outcome ({detail})")

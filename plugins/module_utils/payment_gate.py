@@ -92,15 +92,18 @@ class Gate:
             raise Stopped(self.reason)
 
     def hold(self, seconds: float) -> None:
-        """Square limits the rate: nobody asks for so long, and afterwards half as many at once."""
+        """Square limits the rate: nobody asks for so long, and afterwards half as many at once. For longer than LONGEST_HOLD the run ends."""
+        if seconds > LONGEST_HOLD:
+            self.stop(f"Square asks to be left alone for {seconds:.0f} seconds; run again after that", True)
+            return
         with self._changed:
-            self._held_until = max(self._held_until, time.monotonic() + min(seconds, LONGEST_HOLD))
+            self._held_until = max(self._held_until, time.monotonic() + seconds)
             self._limit, self._well = max(1, self._limit // 2), 0
 
     def limited(self, seconds: float) -> None:
         """Square limits the rate of a look: hold everybody, and wait. Raises Stopped."""
         self.hold(seconds)
-        self.begin(min(seconds, LONGEST_HOLD))
+        self.begin(seconds)
 
     def ended(self, has_outcome: bool) -> None:
         """Tell what became of a charge."""

@@ -165,6 +165,23 @@ def test_a_limited_rate_holds_everybody_and_halves_what_is_under_way() -> None:
     assert gate._limit == 5
 
 
+def test_a_longer_wait_than_a_run_takes_ends_it() -> None:
+    """Nobody asks again before Square wants to be asked."""
+    asked: list[int] = []
+
+    def ask() -> Reply:
+        asked.append(1)
+        return Reply(429, "RATE_LIMITED", after=300.0)
+
+    gate = Gate(8, 0, 5)
+    outcome = payment_call.charge(ask, gate, 4, False, lambda: None)
+    assert (outcome.state, outcome.code, len(asked)) == ("UNKNOWN", "RATE_LIMITED", 1)
+    assert gate.reason == "Square asks to be left alone for 300 seconds; run again after that"
+    gate = Gate(8, 0, 5)
+    with pytest.raises(Stopped, match="for 61 seconds"):
+        gate.limited(61)
+
+
 def test_charges_without_an_outcome_open_the_breaker() -> None:
     gate = Gate(8, 0, 3)
     for has_outcome in (False, False, True, False, False):
