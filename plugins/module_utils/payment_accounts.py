@@ -55,7 +55,7 @@ def refuse_wrong_square(setting: str, environment: str) -> None:
         )
 
 
-def refuse_wrong_mode(firms: Iterable[Firm], setting: str, environment: str) -> None:
+def refuse_wrong_mode(firms: Sequence[Firm], setting: str, environment: str) -> None:
     """Raise IncidentError for companies whose own setting belongs to the other environment."""
     wrong = [one.company for one in firms if not setting and one.test_mode == (environment == PRODUCTION)]
     wrong += [one.company for one in firms if setting and one.test_mode and environment == PRODUCTION]

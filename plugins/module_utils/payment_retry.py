@@ -104,7 +104,7 @@ def retry(scope: Scope, pace: Pace, incident: str, check_mode: bool) -> dict[str
     refuse_too_much(plan, pace)
     if not plan.rows:
         return payment_report.retried(scope, plan, [], [], None, check_mode)
-    refuse_wrong_mode(map(firm_of, plan.rows), scope.setting, scope.environment)
+    refuse_wrong_mode([firm_of(row) for row in plan.rows], scope.setting, scope.environment)
     with ExitStack() as stack:
         gate = Gate(pace.max_in_flight, pace.max_per_second, pace.breaker_after)
         register = _register(scope, plan, stack, pace.max_in_flight, gate)

@@ -377,6 +377,11 @@ def test_an_intent_that_another_run_is_at_or_has_settled(scene: Scene) -> None:
         ([unpaid(1, stored_token="00:11:22")], {}, "Company 1: the access token is encrypted and the env file has no ENCRYPTION_KEY"),
         ([unpaid(1)], {"currency": "EUR"}, "Company 1: its location L1 takes USD, and currency is EUR"),
         ([unpaid(1, stored_location="LNONE")], {}, "the account has no location LNONE"),
+        (
+            [unpaid(1)],
+            {"square_base_url": "https://connect.squareup.com", "square_environment": "production"},
+            r"Company 1 would pay in Square's sandbox, where no money moves \(testMode\)",
+        ),
         ([unpaid(1)], {"max_payments": 0}, r"the guard max_payments \(0\) stopped the run: 1 payments are due"),
         ([unpaid(1)], {"max_total": "49.99"}, r"the guard max_total \(49.99\) stopped the run: 50.00 is due"),
         ([unpaid(1)], {"company_ids": ["579c5d00-a784-57f9-b262-b2b0f1cec847"]}, "there is no company 579c5d00"),
