@@ -57,11 +57,12 @@ class Work:
 
 def charge_one(work: Work, row: Row) -> Done:
     """Charge a payment that is due. Whatever can happen is told and not raised."""
+    made: list[Intent] = []
     try:
         work.gate.begin()
-        return _charged(work, row)
+        return _charged(work, row, made)
     except Stopped as error:
-        return Done(row, None, None, STOPPED, str(error))
+        return Done(row, made[0] if made else None, None, STOPPED, str(error))
     except SquareDown as error:
         work.gate.ended(False)
         return Done(row, None, None, LEFT, str(error))
@@ -70,6 +71,9 @@ def charge_one(work: Work, row: Row) -> Done:
         work.gate.stop(f"{row.company}: {error}")
         return Done(row, None, None, STOPPED, str(error))
     except IncidentError as error:
+        if made:
+            # Square may have been asked for it already.
+            return Done(row, made[0], Settled(payment_intent.UNKNOWN, None, None, str(error)))
         return Done(row, None, None, LEFT, str(error))
     except Exception:
         # What nobody thought of must not go on for all the others.
@@ -77,7 +81,7 @@ def charge_one(work: Work, row: Row) -> Done:
         raise
 
 
-def _charged(work: Work, row: Row) -> Done:
+def _charged(work: Work, row: Row, made: list[Intent]) -> Done:
     account = work.register.account(row.company_id)
     place = work.register.place_of(row.company_id, work.currency)
     there = found_at_square(account, row)
@@ -89,6 +93,7 @@ def _charged(work: Work, row: Row) -> Done:
             intent = _intended(work, session, row, place.identity, there, now)
             if isinstance(intent, Done):
                 return intent
+            made.append(intent)
             return settled(work, session, row, intent, charge_intent(work, session, account, intent, lost=False))
         finally:
             session.finally_unlock(row.payment_id)

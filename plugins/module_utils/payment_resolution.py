@@ -92,7 +92,8 @@ def _resolved(work: Work, row: Row, intent: Intent, patience: Patience) -> Done:
         try:
             fresh = payment_intent.read(session.connection, intent.id)
             if fresh.state not in payment_intent.OPEN:
-                return Done(row, fresh, Settled(fresh.state, fresh.code, fresh.square_payment_id))
+                # It is in the books of that run.
+                return Done(row, None, None, BUSY, f"another run has settled it as {fresh.state}")
             found = _looked(account, fresh, now, math.inf)
             if found is None and now - fresh.at < timedelta(seconds=patience.young) and fresh.is_whole and _may_go_again(session, fresh):
                 # Surer than what a list does not show: should Square be later than ever, the same key charges once all the same.

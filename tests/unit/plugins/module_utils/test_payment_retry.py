@@ -328,7 +328,7 @@ def test_a_run_that_ends_between_intent_and_request_leaves_the_intent_to_the_nex
     done = scene.retry(max_in_flight=1)
     assert [(one["verdict"], one["reason"]) for one in done["left"]] == [("stopped", "the account is not in order")] * 2
     assert (states(kept), kept.rows[unpaid(1).payment_id].status, scene.square.charges()) == ([("INTENT", None)], "pending", [])
-    assert (done["unknown"], done["declined"], kept.busy) == ([], [], set())
+    assert (done["unknown"], done["declined"], kept.busy, done["changed"]) == ([], [], set(), True)
     monkeypatch.setattr(payment_intent, "intend", real)
     assert len(scene.retry()["charged"]) == 2
     assert [one.attempt for one in kept.intents.values()] == [1, 1]
@@ -368,7 +368,10 @@ def test_an_intent_that_another_run_is_at_or_has_settled(scene: Scene) -> None:
     kept.busy.clear()
     kept.intents[1] = kept.intents[1]._replace(state="SUCCEEDED", square_payment_id="p1")
     scene._monkeypatch.setattr(payment_retry, "planned", lambda _scope: plan)
-    assert scene.retry()["charged"][0]["square_payment_id"] == "p1"
+    done = scene.retry()
+    # It is in the books of the other one, and money is counted once.
+    assert [(one["verdict"], one["reason"]) for one in done["left"]] == [("busy", "another run has settled it as SUCCEEDED")]
+    assert (done["charged"], done["changed"]) == ([], False)
 
 
 @pytest.mark.parametrize(
@@ -495,3 +498,21 @@ def test_a_session_that_breaks_is_told_in_one_sentence(scene: Scene, monkeypatch
     (left,) = scene.retry()["left"]
     assert "server closed the connection unexpectedly" in left["reason"]
     assert scene.square.charges() == []
+
+
+def test_a_charge_that_cannot_be_written_down_is_unknown(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database went away after Square had charged: that is no payment that was left alone."""
+    kept = scene.with_rows(unpaid(1))
+    real = payment_charging.charge_intent
+
+    def charged(*facts: t.Any, **how: t.Any) -> t.NoReturn:
+        real(*facts, **how)
+        kept.closed = 1
+        raise psycopg2.OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(payment_charging, "charge_intent", charged)
+    done = scene.retry()
+    assert ["server closed the connection unexpectedly" in one["reason"] for one in done["unknown"]] == [True]
+    assert (done["left"], done["changed"], len(scene.square.charges())) == ([], True, 1)
+    monkeypatch.setattr(payment_charging, "charge_intent", real)
+    assert len(scene.retry()["charged"]) == len(scene.square.charges()) == 1
