@@ -35,8 +35,8 @@ def customer(told: Mapping[str, t.Any], reason: str, page: str) -> Told:
     return {**told, "reason": reason, "payment_link_text": text}
 
 
-def told_done(done: Done, currency: str) -> Told:
-    """One payment that was asked for."""
+def told_done(done: Done, currency: str, earlier: bool) -> Told:
+    """One payment that was asked for. `earlier`: it was a run before this one that began it."""
     outcome, intent = done.outcome, done.intent
     told = done.row.told(intent.currency if intent else currency)
     if intent:
@@ -49,6 +49,7 @@ def told_done(done: Done, currency: str) -> Told:
         "code_class": class_of(outcome.code) if outcome and outcome.code else None,
         "square_payment_id": outcome.square_id if outcome else None,
         "reason": (outcome.detail if outcome else "") or done.reason,
+        "earlier": earlier,
     }
 
 
@@ -71,13 +72,13 @@ class _Sorted:
             name: [] for name in ("attempted", "charged", "declined", "unknown", "not_charged", "must_act", "persons", "left")
         }
 
-    def add(self, done: Done) -> None:
+    def add(self, done: Done, earlier: bool) -> None:
         """One payment that was asked for, or was to be."""
         currency, lists = self._scope.currency, self.lists
         if done.outcome is None:
             lists["left"].append(_left(done.row, done.left, done.reason, currency))
             return
-        told = told_done(done, currency)
+        told = told_done(done, currency, earlier)
         lists["attempted"].append(told)
         code, state = done.outcome.code, done.outcome.state
         if state == SUCCEEDED:
@@ -108,11 +109,12 @@ def retried(scope: Scope, plan: Plan, resolved: Sequence[Done], done: Sequence[D
     found = _Sorted(scope)
     for row, turn in plan.left:
         found.leave(row, turn.verdict, turn.reason)
-    would = [told_done(one, scope.currency) for one in done if not one.left] if check_mode else []
-    would_resolve = [told_done(one, scope.currency) for one in resolved] if check_mode else []
-    for one in [*resolved, *done]:
-        if not (check_mode and not one.left):
-            found.add(one)
+    would = [told_done(one, scope.currency, False) for one in done if not one.left] if check_mode else []
+    would_resolve = [told_done(one, scope.currency, True) for one in resolved] if check_mode else []
+    for group, earlier in ((resolved, True), (done, False)):
+        for one in group:
+            if not (check_mode and not one.left):
+                found.add(one, earlier)
     lists = found.lists
     settled = [*lists["charged"], *lists["declined"], *lists["not_charged"]]
     return {

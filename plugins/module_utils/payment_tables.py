@@ -33,6 +33,18 @@ def _sum(entries: Sequence[Entry]) -> str:
     return ", ".join(f"{shown(amount)} {currency}" for currency, amount in sorted(total.items())) or "0.00"
 
 
+def _begun(entries: Sequence[Entry]) -> list[Entry]:
+    """With the word of finance for which run began the attempt: a charge may be older than the run that settles it."""
+    return [{**one, "begun": "before this run" if one["earlier"] else "by this run"} for one in entries]
+
+
+def _charged(done: Entry) -> str:
+    """How much this run charged, and what it settled of attempts of before."""
+    own, settled = ([one for one in done["charged"] if one["earlier"] is earlier] for earlier in (False, True))
+    told = f"{len(own)} payments, {_sum(own)}"
+    return told + (f"; settled {len(settled)} attempts of before as charged, {_sum(settled)}" if settled else "")
+
+
 def customers(found: Sequence[Entry]) -> Table:
     """Who must act, each with the text that they are sent."""
     return _table(
@@ -50,16 +62,16 @@ def retried(done: Entry) -> list[Table]:
         _table(
             "payments_attempted",
             "Payments Attempted",
-            [*_WHOSE, "attempt", "state", "code", "payment", "payment at Square"],
-            _rows(done["attempted"], "attempt", "state", "code", "payment_id", "square_payment_id"),
-            f"{len(done['attempted'])} attempted, {_sum(done['charged'])} charged",
+            [*_WHOSE, "attempt", "begun", "state", "code", "payment", "payment at Square"],
+            _rows(_begun(done["attempted"]), "attempt", "begun", "state", "code", "payment_id", "square_payment_id"),
+            f"{len(done['attempted'])} attempted; charged {_charged(done)}",
         ),
         _table(
             "payments_charged",
             "Payments Charged",
-            [*_WHOSE, "payment", "payment at Square"],
-            _rows(done["charged"], "payment_id", "square_payment_id"),
-            f"{len(done['charged'])} charged, {_sum(done['charged'])} in all",
+            [*_WHOSE, "begun", "payment", "payment at Square"],
+            _rows(_begun(done["charged"]), "begun", "payment_id", "square_payment_id"),
+            f"charged {_charged(done)}",
         ),
         _table(
             "payments_declined",
@@ -88,7 +100,7 @@ def retried(done: Entry) -> list[Table]:
 
 def retry_summary(done: Entry) -> str:
     """One line of what a run charged."""
-    told = f"charged {len(done['charged'])} payments, {_sum(done['charged'])}"
+    told = f"charged {_charged(done)}"
     for name, words in (
         ("declined", "declined"),
         ("unknown", "without an outcome"),

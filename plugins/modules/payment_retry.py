@@ -107,8 +107,9 @@ attempted:
       code_class:
       square_payment_id: R2B3Z8WMVt3EAmzYWLZvz7Y69EbZY
       reason: ""
+      earlier: false
 charged:
-  description: Those of them that were charged.
+  description: Those of them that were charged. Of an attempt that an earlier run began, C(earlier) is true; it may have been charged then.
   returned: success
   type: list
   elements: dict

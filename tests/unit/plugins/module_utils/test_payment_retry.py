@@ -106,6 +106,7 @@ def test_check_mode_lists_what_a_run_then_charges(scene: Scene) -> None:
     for name in ("company", "payment_id", "amount", "currency"):
         assert [one[name] for one in done["charged"]] == [one[name] for one in planned["would_charge"]]
     assert done["totals"]["charged"] == "173.45"
+    assert [one["earlier"] for one in done["charged"]] == [False, False]
     assert sorted(charge["amount"] for charge in scene.square.charges()) == [5000, 12345]
     assert [one["kind"] for one in done["proposals"]] == ["refund", "refund"]
     assert done["became_active"] == 2
@@ -149,7 +150,7 @@ def test_what_stays_unknown_is_resolved_by_the_next_run_under_the_same_key(scene
     assert kept.rows[unpaid(1).payment_id].status == "pending"
     planned = scene.retry(check_mode=True)
     assert (planned["counts"]["would_resolve"], planned["would_charge"]) == (1, [])
-    assert [one["state"] for one in scene.retry()["charged"]] == ["SUCCEEDED"]
+    assert [(one["state"], one["earlier"]) for one in scene.retry()["charged"]] == [("SUCCEEDED", True)]
     assert (len(kept.intents), len(scene.square.charges())) == (1, 1)
 
 

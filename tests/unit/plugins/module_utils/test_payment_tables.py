@@ -16,6 +16,7 @@ ONE: dict[str, t.Any] = {
     "amount_cents": 15000,
     "currency": "USD",
     "payment_id": "p1",
+    "earlier": False,
 }
 NOTHING: dict[str, t.Any] = {name: [] for name in ("attempted", "charged", "declined", "unknown", "not_charged", "must_act", "proposals")}
 TEXT = "Harbor: the payment of 150.00 USD for 2026-11 did not go through."
@@ -38,11 +39,22 @@ def test_tables_of_a_run_that_charged() -> None:
     )
     tables = {table["name"]: table for table in payment_tables.retried(done)}
     assert list(tables) == ["payments_attempted", "payments_charged", "payments_declined", "refund_proposals"]
-    assert tables["payments_attempted"]["rows"][0] == ["Harbor", "2026-11", "150.00", "USD", "2", "SUCCEEDED", "", "p1", "sq1"]
+    assert tables["payments_attempted"]["rows"][0] == ["Harbor", "2026-11", "150.00", "USD", "2", "by this run", "SUCCEEDED", "", "p1", "sq1"]
     assert tables["payments_declined"]["rows"][0][4:] == ["CARD_EXPIRED", "hard", "p1"]
-    assert tables["payments_charged"]["summary"] == "1 charged, 150.00 USD in all"
+    assert tables["payments_charged"]["summary"] == "charged 1 payments, 150.00 USD"
     assert all(len(row) == len(table["columns"]) for table in tables.values() for row in table["rows"])
     assert payment_tables.retry_summary(done) == "charged 1 payments, 150.00 USD; 1 declined; 1 customers must act"
+
+
+def test_what_an_earlier_run_charged_is_not_counted_as_charged_by_this_one() -> None:
+    before = {**ONE, "attempt": 1, "state": "SUCCEEDED", "code": None, "square_payment_id": "sq0", "amount_cents": 2500, "earlier": True}
+    now = {**before, "square_payment_id": "sq1", "amount_cents": 15000, "earlier": False}
+    done = retried(attempted=[before, now], charged=[before, now])
+    told = "charged 1 payments, 150.00 USD; settled 1 attempts of before as charged, 25.00 USD"
+    assert payment_tables.retry_summary(done) == told
+    attempted, charged = payment_tables.retried(done)
+    assert (attempted["summary"], charged["summary"]) == (f"2 attempted; {told}", told)
+    assert [row[4] for row in charged["rows"]] == ["before this run", "by this run"]
 
 
 def test_a_run_without_an_outcome_says_so() -> None:
