@@ -23,7 +23,7 @@ from .payment_options import PAYMENT_OPTIONS, Scope, scope_of
 from .payment_report import Told, customer
 from .payment_resolution import looked_up
 from .payment_retry import refuse_unknown
-from .payment_schedule import EXHAUSTED, MUST_ACT, PERSON, Turn
+from .payment_schedule import DUE, EXHAUSTED, MUST_ACT, PERSON, WAIT, Turn
 from .square_codes import CHARGED
 
 AUDIT_OPTIONS: dict[str, dict[str, t.Any]] = {
@@ -67,8 +67,8 @@ def seen_of(scope: Scope, days: int) -> Seen:
         )
 
 
-def _payments(seen: Seen, scope: Scope, cards_gone: set[str]) -> dict[str, list[Told]]:
-    """The payments that are not paid, by what is wrong with them."""
+def _payments(seen: Seen, scope: Scope, cards_gone: set[str], paid_there: set[str]) -> dict[str, list[Told]]:
+    """The payments that are not paid, by what is wrong with them. Nobody is asked to pay what is, or may be, paid."""
     lists: dict[str, list[Told]] = {name: [] for name in ("failed_payments", "stuck", "customers")}
     for row in seen.rows:
         turn = seen.turns[row.payment_id]
@@ -84,8 +84,12 @@ def _payments(seen: Seen, scope: Scope, cards_gone: set[str]) -> dict[str, list[
             lists["failed_payments"].append(told)
         elif seen.now - row.created_at >= timedelta(hours=scope.rules.pending_hours) and row.has_autopay:
             lists["stuck"].append(told)
-        if turn.verdict in (MUST_ACT, EXHAUSTED) or told["card_gone"]:
-            lists["customers"].append(customer(told, turn.reason or "the stored card is gone at Square", scope.page))
+        if row.payment_id in paid_there:
+            continue
+        if turn.verdict in (MUST_ACT, EXHAUSTED):
+            lists["customers"].append(customer(told, turn.reason, scope.page))
+        elif turn.verdict in (DUE, WAIT) and told["card_gone"]:
+            lists["customers"].append(customer(told, "the stored card is gone at Square", scope.page))
     return lists
 
 
@@ -120,13 +124,18 @@ def _unknown(seen: Seen, square: AtSquare) -> list[Told]:
     ]
 
 
+def _paid_there(square: AtSquare) -> set[str]:
+    """The payments that are paid at Square and not here."""
+    return {one.entry.payment_id for one in square.differences if one.kind == PAID_THERE and one.entry}
+
+
 def _past_due(seen: Seen, square: AtSquare) -> list[Told]:
     """The subscriptions that are past due, and why."""
     owed: dict[str, list[Row]] = {}
     for row in seen.rows:
         if not row.paid_rows:
             owed.setdefault(row.subscription_id, []).append(row)
-    paid_there = {one.entry.payment_id for one in square.differences if one.kind == PAID_THERE and one.entry}
+    paid_there = _paid_there(square)
     opened = {one.subscription_id for one in seen.intents}
     found = []
     for one in seen.subscribers:
@@ -233,7 +242,7 @@ def audit(scope: Scope, days: int, ask_square: bool) -> dict[str, t.Any]:
     if ask_square:
         square = look(scope, seen.entries, seen.subscribers, seen.now, since_of(seen.now, days), with_cards=True)
     cards_gone = _cards_gone(seen, square)
-    lists: dict[str, list[Told]] = _payments(seen, scope, {one["subscription_id"] for one in cards_gone})
+    lists: dict[str, list[Told]] = _payments(seen, scope, {one["subscription_id"] for one in cards_gone}, _paid_there(square))
     lists["unknown_payments"] = _unknown(seen, square)
     lists["past_due"] = [{**one, "currency": scope.currency} for one in _past_due(seen, square)]
     lists["cards_gone"] = cards_gone

@@ -312,13 +312,34 @@ def test_the_audit_of_an_account(scene: Scene, square: SquareControl) -> None:
     square.set_card("ccof:card-1", enabled=True)
     assert (told["asked"], told["unknown"], told["persons"]) == (2, {}, 1)
     assert [one["payment_id"] for one in told["stuck"]] == [pending.payment_id]
-    assert [one["payment_link_text"].split(":")[0] for one in told["customers"]] == ["Company 1", "Company 2"]
+    # The first has paid at Square, which the books do not know yet.
+    assert [one["payment_link_text"].split(":")[0] for one in told["customers"]] == ["Company 2"]
     assert [(one["company"], one["attempt"], one["state"]) for one in told["unknown_payments"]] == [("Company 1", 2, "UNKNOWN")]
     assert [one["reason"] for one in told["cards_gone"]] == ["Square has disabled the card", "Square has no such card"]
     assert [(one["kind"], one["square_payment_id"]) for one in told["differences"]] == [("paid_at_square", payment["id"])]
     assert [(one["stuck"], one["why"]) for one in told["past_due"]] == [(True, "what is owed here is paid at Square; reconcile it")]
     assert (told["webhooks_missed"]["payments"], told["webhooks_missed"]["first_at"] is not None) == (1, True)
     assert token(1) not in json.dumps(told)
+
+
+@pytest.mark.parametrize(
+    ("turn", "reason"),
+    [
+        (Turn("must_act", "the card was refused"), "the card was refused"),
+        (Turn("wait", "its next attempt is due at 2026-12-01 10:00 UTC"), "the stored card is gone at Square"),
+        (Turn("due"), "the stored card is gone at Square"),
+        (Turn("open", "an attempt of this period has no outcome yet"), None),
+        (Turn("paid", "its period is paid by another payment"), None),
+        (Turn("ended", "its subscription is canceled"), None),
+    ],
+)
+def test_who_is_asked_to_pay_where_the_card_is_gone(scene: Scene, square: SquareControl, turn: Turn, reason: str | None) -> None:
+    """Not who has paid, or may have."""
+    scene.seen = scene.seen._replace(turns={scene.seen.rows[0].payment_id: turn})
+    square.set_card("ccof:card-1", enabled=False)
+    told = scene.audit()
+    square.set_card("ccof:card-1", enabled=True)
+    assert [one["reason"] for one in told["customers"]] == ([reason] if reason else [])
 
 
 def test_nothing_owed_and_still_past_due_is_stuck(scene: Scene) -> None:
