@@ -82,6 +82,7 @@ class Account:
         self._places: list[Place] | None = None
         self._main: Place | None = None
         self._listing: Listing | None = None
+        self._cards: dict[str, bool] | None = None
         self._has_events = False
         self._lock = threading.Lock()
 
@@ -101,6 +102,13 @@ class Account:
         if self._places is None:
             self._places = self.at_square.places()
         return self._places
+
+    def has_card(self, card: str | None) -> bool:
+        """Whether a card is on file and enabled."""
+        with self._lock:
+            if self._cards is None:
+                self._cards = dict(self.at_square.cards())
+            return self._cards.get(card or "", False)
 
     def would_show(self, location: str, since: datetime) -> bool:
         """Whether its listing would have a payment that was asked for at a location at that time: it is of this account, and not too old."""

@@ -25,7 +25,8 @@ from .square_codes import STOPPING, class_of
 from .square_payments import Seen
 
 # Why a payment was left that was to be charged.
-LEFT, STOPPED, PAID_THERE, BUSY = "left", "stopped", "paid_at_square", "busy"
+LEFT, STOPPED, PAID_THERE, BUSY, CARD_GONE = "left", "stopped", "paid_at_square", "busy", "card_gone"
+NO_CARD = "its card is gone at Square; the customer must give another one"
 
 _RECORDED = "SELECT square_payment_id FROM subscription_payments WHERE square_payment_id = ANY(%s)"
 
@@ -85,6 +86,8 @@ def _charged(work: Work, row: Row, made: list[Intent]) -> Done:
     account = work.register.account(row.company_id)
     place = work.register.place_of(row.company_id, work.currency)
     there = found_at_square(account, row)
+    if not there and not account.has_card(row.card):
+        return Done(row, None, None, CARD_GONE, NO_CARD)
     with work.sessions.borrowed() as session:
         now = payment_intent.locked_at(session.connection, row.payment_id)
         if now is None:
@@ -124,8 +127,8 @@ def _intended(work: Work, session: Session, row: Row, place: str, there: list[Se
         turn = payment_due.judged(fresh, work.rules, now)
         if turn.verdict != DUE:
             return Done(fresh, None, None, turn.verdict, turn.reason)
-        if (fresh.cents, fresh.stored_token) != (row.cents, row.stored_token):
-            return Done(fresh, None, None, LEFT, "its amount or its account has changed meanwhile; run again")
+        if (fresh.cents, fresh.stored_token, fresh.card) != (row.cents, row.stored_token, row.card):
+            return Done(fresh, None, None, LEFT, "its amount, its account or its card has changed meanwhile; run again")
         if there:
             recorded = recorded_of(session.connection, [one.identity for one in there])
             for one in there:

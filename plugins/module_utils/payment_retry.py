@@ -18,7 +18,7 @@ from .billing_terms import shown
 from .errors import IncidentError
 from .payment_accounts import Firm, Register, refuse_wrong_mode
 from .payment_books import Sessions
-from .payment_charging import LEFT, PAID_THERE, STOPPED, Done, Work, charge_one, found_at_square, recorded_of
+from .payment_charging import CARD_GONE, LEFT, NO_CARD, PAID_THERE, STOPPED, Done, Work, charge_one, found_at_square, recorded_of
 from .payment_due import Row
 from .payment_gate import Gate, Stopped
 from .payment_intent import Intent
@@ -168,9 +168,13 @@ def _foreseen(work: Work, plan: Plan) -> tuple[list[Done], list[Done]]:
             done.append(Done(row, None, None, STOPPED, work.gate.reason))
             continue
         try:
-            there = found_at_square(work.register.account(row.company_id), row)
+            account = work.register.account(row.company_id)
+            there, has_card = found_at_square(account, row), account.has_card(row.card)
         except (SquareDown, SquareRefusal, Stopped) as error:
             done.append(Done(row, None, None, LEFT, str(error)))
+            continue
+        if not there and not has_card:
+            done.append(Done(row, None, None, CARD_GONE, NO_CARD))
             continue
         done.append(_foreseen_one(work, row, [one.identity for one in there]))
     return opened, done

@@ -278,6 +278,26 @@ def test_what_is_paid_at_square_is_not_charged(scene: Scene) -> None:
     assert [one["company"] for one in scene.retry()["charged"]] == ["Company 2"]
 
 
+def test_a_card_that_is_gone_is_not_tried_and_stops_nobody_else(scene: Scene) -> None:
+    """Of a card that Square does not know at all it would answer with NOT_FOUND, at which the whole run stops."""
+    kept = scene.with_rows(unpaid(1), unpaid(2, card="ccof:none"), unpaid(3))
+    scene.square.set_card("ccof:card-1", enabled=False)
+    planned = scene.retry(check_mode=True)
+    done = scene.retry()
+    scene.square.set_card("ccof:card-1", enabled=True)
+    for told, name in ((planned, "would_charge"), (done, "charged")):
+        assert [one["company"] for one in told[name]] == ["Company 3"]
+        assert [(one["company"], one["verdict"]) for one in told["left"]] == [("Company 1", "card_gone"), ("Company 2", "card_gone")]
+    assert (done["stopped"], states(kept)) == (None, [("SUCCEEDED", None)])
+    # Nor one that was exchanged since the run looked.
+    kept = scene.with_rows(unpaid(4))
+    plan = payment_retry.planned(scene.scope())
+    kept.rows[unpaid(4).payment_id] = unpaid(4, card="ccof:other")
+    scene._monkeypatch.setattr(payment_retry, "planned", lambda _scope: plan)
+    (left,) = scene.retry()["left"]
+    assert "its card has changed meanwhile" in left["reason"]
+
+
 @pytest.mark.parametrize(("mode", "code"), [("token_expired", "ACCESS_TOKEN_EXPIRED"), ("scope_missing", "INSUFFICIENT_SCOPES")])
 def test_an_operator_code_stops_the_run_and_marks_nobody(scene: Scene, mode: str, code: str) -> None:
     kept = scene.with_rows(*(unpaid(number) for number in range(1, 9)))
