@@ -55,7 +55,7 @@ def survey(connection: t.Any, terms: Terms, now: datetime) -> Survey:
     )
     unknown = sorted(set(named or ()) - set(found.suspicious))
     if unknown:
-        raise IncidentError(f"there is no company {', '.join(unknown[:5])}; correct company_ids, or login_db")
+        raise IncidentError(f"there is no company {', '.join(unknown[:5])}; correct its id, or login_db")
     return found
 
 

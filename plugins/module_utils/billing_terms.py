@@ -113,7 +113,7 @@ def companies_of(texts: Sequence[str] | None) -> tuple[str, ...] | None:
         try:
             found[str(uuid.UUID(text.strip()))] = None
         except ValueError:
-            raise IncidentError(f"company_ids holds `{text}`, which is no UUID; write the id of the company, as in companies.id") from None
+            raise IncidentError(f"the company `{text}` is no UUID; write the id of the company, as in companies.id") from None
     return tuple(found)
 
 

@@ -65,7 +65,7 @@ def refuse_wrong_mode(firms: Sequence[Firm], setting: str, environment: str) -> 
     if environment == PRODUCTION:
         raise IncidentError(
             f"{names} would pay in Square's sandbox, where no money moves (testMode), and square_environment is production; "
-            "switch the test mode off in the application, or name other companies in company_ids"
+            "switch the test mode off in the application, or name other companies"
         )
     raise IncidentError(
         f"{names} would pay with real cards (no testMode), and square_environment is sandbox; set square_base_url, or correct "

@@ -61,7 +61,7 @@ def refuse_unknown(connection: t.Any, companies: Sequence[str] | None) -> None:
         cursor.execute(_COMPANIES, (list(companies),))
         unknown = sorted(set(companies) - {identity for (identity,) in cursor})
     if unknown:
-        raise IncidentError(f"there is no company {', '.join(unknown[:5])}; correct company_ids, or login_db")
+        raise IncidentError(f"there is no company {', '.join(unknown[:5])}; correct its id, or login_db")
 
 
 def planned(scope: Scope) -> Plan:
@@ -86,7 +86,7 @@ def planned(scope: Scope) -> Plan:
 
 def refuse_too_much(plan: Plan, pace: Pace) -> None:
     """The guards. Nothing was charged yet."""
-    look = "look at the list in check mode, then name companies in company_ids or raise the guard"
+    look = "look at the list in check mode, then name single companies or raise the guard"
     if len(plan.due) > pace.max_payments:
         raise IncidentError(
             f"the guard max_payments ({pace.max_payments}) stopped the run: {len(plan.due)} payments are due; nothing was charged; {look}"

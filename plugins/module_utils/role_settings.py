@@ -17,6 +17,10 @@ from .errors import IncidentError
 from .yaml_text import read_yaml
 
 
+# What `-e` gives for short where a role has a list of companies.
+ONE_COMPANY = "company_id"
+
+
 def _entries(role: str, roles: Path) -> dict[str, dict[str, t.Any]]:
     """The argument specifications of a role by entry point; none for a role of another collection."""
     try:
@@ -42,8 +46,14 @@ def refuse_mistyped(names: Iterable[str], role: str, settings: list[str]) -> Non
     # `rotation_secrets` is a setting of the role `secret_rotation`.
     beginnings = tuple("_".join(words[first:]) + "_" for first in range(len(words)))
     own = [name for name in settings if name.startswith(beginnings)]
-    for name in sorted(names):
+    given = sorted(names)
+    for name in given:
         if name.startswith(beginnings) and name not in own:
             near = difflib.get_close_matches(name, own, n=1, cutoff=0.85)
             if near:
                 raise IncidentError(f"{name} is not a setting of the role {role}; did you mean {near[0]}?")
+    if any(name.endswith(f"_{ONE_COMPANY}s") for name in settings):
+        # Ignored, it would let a run that is meant for one customer go over all of them.
+        for name in given:
+            if name != ONE_COMPANY and name.startswith("comp") and difflib.get_close_matches(name, [ONE_COMPANY], cutoff=0.9):
+                raise IncidentError(f"{name} is not a setting of the role {role}; did you mean {ONE_COMPANY}?")

@@ -140,7 +140,7 @@ def candidates_of(connection: t.Any, terms: Terms) -> list[Candidate]:
             cursor.execute("SELECT id::text FROM companies WHERE id = ANY(%s::uuid[])", (list(named),))
             unknown = sorted(set(named) - {identity for (identity,) in cursor})
             if unknown:
-                raise IncidentError(f"there is no company {', '.join(unknown[:5])}; correct company_ids, or login_db")
+                raise IncidentError(f"there is no company {', '.join(unknown[:5])}; correct its id, or login_db")
         cursor.execute(billing_query.AT_SQUARE, {"companies": None if named is None else list(named)})
         return [Candidate(*row) for row in cursor]
 

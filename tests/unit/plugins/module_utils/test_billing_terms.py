@@ -80,7 +80,7 @@ def test_companies() -> None:
     one = "579C5D00-a784-57f9-b262-b2b0f1cec847"
     assert billing_terms.companies_of([]) is None
     assert billing_terms.companies_of([one, one.lower()]) == (one.lower(),)
-    with pytest.raises(IncidentError, match="holds `company-01`, which is no UUID"):
+    with pytest.raises(IncidentError, match="the company `company-01` is no UUID"):
         billing_terms.companies_of(["company-01"])
 
 

@@ -23,6 +23,8 @@ def test_settings_are_those_of_the_argument_specification() -> None:
         ("secret_rotation", "rotation_emergancy", "rotation_emergency"),
         ("ip_block", "ip_block_addreses", "ip_block_addresses"),
         ("security_incident", "security_incident_leeked", "security_incident_leaked"),
+        ("payment_failure", "company_ids", "company_id"),
+        ("billing_errors", "companyid", "company_id"),
     ],
 )
 def test_a_mistyped_setting_is_refused(role: str, mistyped: str, meant: str) -> None:
@@ -32,6 +34,8 @@ def test_a_mistyped_setting_is_refused(role: str, mistyped: str, meant: str) -> 
 
 def test_a_variable_of_a_users_task_file_is_none_of_ours() -> None:
     refuse_mistyped(["rotation_vault_mount", "inventory_hostname", "emergency"], "secret_rotation", settings_of("secret_rotation"))
+    refuse_mistyped(["company", "company_name", "company_url"], "payment_failure", settings_of("payment_failure"))
+    refuse_mistyped(["company_ids"], "db_failure", settings_of("db_failure"))
 
 
 @pytest.mark.parametrize("role", sorted(path.name for path in ROLES.iterdir() if path.is_dir()))

@@ -159,7 +159,7 @@ def test_candidates_are_those_of_the_companies_that_were_named() -> None:
     assert square_comparison.candidates_of(Rows([tuple(candidate(1))]), TERMS) == [candidate(1)]
     named = Terms(Decimal(50), True, None, ("c1",))
     assert square_comparison.candidates_of(Rows([("c1",)], [tuple(candidate(1))]), named) == [candidate(1)]
-    with pytest.raises(IncidentError, match="there is no company c1; correct company_ids"):
+    with pytest.raises(IncidentError, match="there is no company c1; correct its id"):
         square_comparison.candidates_of(Rows([]), named)
 
 

@@ -132,7 +132,7 @@ def test_no_token_is_sent_to_the_wrong_environment(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"company_ids": ["x"]}, "company_ids holds `x`"),
+        ({"company_ids": ["x"]}, "the company `x` is no UUID"),
         ({"schedule_days": [3, 1]}, "schedule_days goes backwards"),
         ({"currency": "Euro"}, "currency is `Euro`"),
         ({"max_in_flight": 0}, "max_in_flight is 0; write 1"),
