@@ -110,6 +110,8 @@ class ActionModule(ActionBase):
         # What is told of the first look is not told again of the proof.
         record.keep_tables(square_report.differences(observed, before if earlier else None))
         record.keep_tables(payment_tables.observed(observed, before if earlier else None))
+        if not incident["act"] and not (earlier and payment_tables.to_do(before)):
+            record.keep_tables(payment_tables.to_do(observed))
         security = diagnosis.about_security(options["kind"], findings, earlier["security"] if earlier else None)
         record.keep_tables(security_tables.observed(observed) if security == "new" else [])
         account = self._tell(record, observed, findings, "seen" if is_first else "proof", keep=sick and is_first)

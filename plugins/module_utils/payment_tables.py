@@ -149,6 +149,29 @@ def reconcile_summary(done: Entry) -> str:
     return f"{told}; {events['new']} of {events['seen']} events are new"
 
 
+def to_do(observations: Entry) -> list[Table]:
+    """The tables of what a run that may act would charge, and of the attempts whose end it would find out first; those with a row."""
+    payments = observations.get("payments") or {}
+    due, opened = payments.get("due", []), payments.get("unknown_payments", [])
+    found = [
+        _table(
+            "payments_due",
+            "Payments Due",
+            [*_WHOSE, "failed with", "payment"],
+            _rows(due, "failure", "payment_id"),
+            f"{len(due)} payments are due, {_sum(due)} in all",
+        ),
+        _table(
+            "attempts_open",
+            "Attempts Without An Outcome",
+            [*_WHOSE, "attempt", "at Square", "since", "payment"],
+            _rows(opened, "attempt", "at_square", "since", "payment_id"),
+            f"{len(opened)} attempts are resolved first, under the keys that they have; each charges once at most",
+        ),
+    ]
+    return [table for table in found if table["rows"]]
+
+
 def observed(observations: Entry, earlier: Entry | None = None) -> list[Table]:
     """The tables of what was seen: who must act, and what was paid where no money moves; without what *earlier* observations had."""
     payments = observations.get("payments") or {}

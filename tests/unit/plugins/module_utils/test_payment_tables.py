@@ -92,3 +92,13 @@ def test_who_must_act_is_told_once() -> None:
     (later,) = payment_tables.observed({"payments": {"customers": [act, {**act, "payment_id": "p2"}]}}, seen)
     assert (len(later["rows"]), later["rows"][0][-1]) == (1, TEXT)
     assert payment_tables.observed({"payments": None}) == payment_tables.observed({}) == []
+
+
+def test_what_would_be_charged_is_listed_whole() -> None:
+    due = [{**ONE, "payment_id": f"p{number}", "failure": "INSUFFICIENT_FUNDS"} for number in range(9)]
+    opened = [{**ONE, "attempt": 2, "at_square": "absent", "since": "2026-11-30T16:09:22+00:00"}]
+    charges, attempts = payment_tables.to_do({"payments": {"due": due, "unknown_payments": opened}})
+    assert [row[-1] for row in charges["rows"]] == [f"p{number}" for number in range(9)]
+    assert (charges["name"], charges["summary"]) == ("payments_due", "9 payments are due, 1350.00 USD in all")
+    assert attempts["rows"] == [["Harbor", "2026-11", "150.00", "USD", "2", "absent", "2026-11-30T16:09:22+00:00", "p1"]]
+    assert payment_tables.to_do({"payments": None}) == payment_tables.to_do({}) == []
