@@ -15,7 +15,7 @@ from .billing_audit import present_of
 from .billing_terms import shown
 from .errors import IncidentError
 from .payment_accounts import PRODUCTION
-from .payment_difference import PAID_THERE, Entry
+from .payment_difference import AMOUNT, PAID_THERE, Entry
 from .payment_due import LIVE, Row
 from .payment_intent import Intent
 from .payment_ledger import AtSquare, Subscriber, entries_of, look, subscribers_of
@@ -126,7 +126,7 @@ def _unknown(seen: Seen, square: AtSquare) -> list[Told]:
 
 def _paid_there(square: AtSquare) -> set[str]:
     """The payments that are paid at Square and not here."""
-    return {one.entry.payment_id for one in square.differences if one.kind == PAID_THERE and one.entry}
+    return {one.entry.payment_id for one in square.differences if one.kind in (PAID_THERE, AMOUNT) and one.entry and one.entry.is_unpaid}
 
 
 def _past_due(seen: Seen, square: AtSquare) -> list[Told]:
@@ -135,7 +135,7 @@ def _past_due(seen: Seen, square: AtSquare) -> list[Told]:
     for row in seen.rows:
         if not row.paid_rows:
             owed.setdefault(row.subscription_id, []).append(row)
-    paid_there = _paid_there(square)
+    paid_there = {one.entry.payment_id for one in square.differences if one.kind == PAID_THERE and one.entry}
     opened = {one.subscription_id for one in seen.intents}
     found = []
     for one in seen.subscribers:

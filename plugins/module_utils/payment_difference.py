@@ -106,17 +106,17 @@ def _matches(entries: Sequence[Entry], listing: Listing) -> tuple[list[_Matched]
     return matched, used
 
 
-def differences(entries: Sequence[Entry], listing: Listing, since: datetime) -> list[Difference]:
-    """What differs in the rows of companies of one account, for periods that begin after `since`."""
+def differences(entries: Sequence[Entry], listing: Listing, since: datetime, currency: str) -> list[Difference]:
+    """What differs in the rows of companies of one account, which are in that currency, for periods that begin after `since`."""
     matched, used = _matches(entries, listing)
     found: list[Difference] = []
     for entry, payments in matched:
-        found += _of_entry(entry, payments, entry.begins_at >= since)
+        found += _of_entry(entry, payments, entry.begins_at >= since, currency)
     found += _strays(entries, listing, used)
     return found
 
 
-def _of_entry(entry: Entry, payments: Sequence[Seen], is_recent: bool) -> Iterable[Difference]:
+def _of_entry(entry: Entry, payments: Sequence[Seen], is_recent: bool, currency: str) -> Iterable[Difference]:
     charged = [one for one in payments if one.status == CHARGED]
     kept = [one for one in charged if one.refunded_cents < one.cents]
     if len(kept) > 1:
@@ -125,7 +125,10 @@ def _of_entry(entry: Entry, payments: Sequence[Seen], is_recent: bool) -> Iterab
             if one is not first:
                 yield Difference(TWICE, REFUND, entry, one, f"{first.identity} paid it already; propose a refund of {shown(one.cents)}")
     if entry.is_unpaid:
-        if kept:
+        if kept and kept[0].currency != currency:
+            reason = f"it is {entry.status} here, and {kept[0].identity} at Square is of {shown(kept[0].cents)} {kept[0].currency}, not {currency}"
+            yield Difference(AMOUNT, PERSON, entry, kept[0], reason)
+        elif kept:
             yield _paid_there(entry, kept[0])
         return
     if entry.status != "succeeded":
@@ -143,8 +146,9 @@ def _of_entry(entry: Entry, payments: Sequence[Seen], is_recent: bool) -> Iterab
         yield Difference(PAID_HERE, PERSON, entry, own, f"it is paid here, and Square has the payment as {own.status}")
     elif own.refunded_cents >= own.cents > 0:
         yield Difference(REFUNDED, PERSON, entry, own, "Square has given the money back; a paid payment is not changed here")
-    elif own.cents != entry.cents:
-        yield Difference(AMOUNT, PERSON, entry, own, f"Square charged {shown(own.cents)}, and {shown(entry.cents)} is stored as paid")
+    elif (own.cents, own.currency) != (entry.cents, currency):
+        stored = f"{shown(entry.cents)} {currency} is stored as paid"
+        yield Difference(AMOUNT, PERSON, entry, own, f"Square charged {shown(own.cents)} {own.currency}, and {stored}")
 
 
 def _paid_there(entry: Entry, payment: Seen) -> Difference:

@@ -112,8 +112,8 @@ def subscribers_of(connection: t.Any, companies: Sequence[str] | None) -> list[S
 class _Asking:
     """Many accounts asked at once, until an address does not answer."""
 
-    def __init__(self, now: datetime, begin: datetime, with_cards: bool) -> None:
-        self._now, self._begin, self._with_cards = now, begin, with_cards
+    def __init__(self, now: datetime, begin: datetime, with_cards: bool, currency: str) -> None:
+        self._now, self._begin, self._with_cards, self._currency = now, begin, with_cards, currency
         self.found = AtSquare()
 
     def ask(self, account: Account, entries: Sequence[Entry], subscribers: Sequence[Subscriber]) -> None:
@@ -138,7 +138,7 @@ class _Asking:
             found.unreadable.update({one.company_id: str(error) for one in subscribers})
             found.refused.update({one.company_id: (error.status, error.code) for one in subscribers})
             return
-        found.differences += differences(entries, listing, self._begin)
+        found.differences += differences(entries, listing, self._begin, self._currency)
         found.events.update({event.identity: event for event in events})
         found.listings.update({one.company_id: listing for one in subscribers})
         found.asked |= {one.company_id for one in subscribers}
@@ -169,7 +169,7 @@ def look(
             return AtSquare(unknown={"square": str(error)})
         except IncidentError as error:
             return AtSquare(unknown={"square": str(error).removesuffix("; nothing was charged")})
-        asking = _Asking(now, since, with_cards)
+        asking = _Asking(now, since, with_cards, scope.currency)
         asking.found.unreadable.update(unreadable)
         grouped: dict[int, tuple[Account, list[Subscriber]]] = {}
         for one in asked:

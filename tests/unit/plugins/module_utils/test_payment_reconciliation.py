@@ -54,7 +54,7 @@ def paid(identity: str = "p1", **other: t.Any) -> Seen:
 
 def found(entries: Sequence[Entry], *payments: Seen) -> list[tuple[str, str, str | None]]:
     """Kind, what is done, and the payment at Square."""
-    told = [one.told() for one in differences(entries, Listing(payments, 0.0), SINCE)]
+    told = [one.told() for one in differences(entries, Listing(payments, 0.0), SINCE, "USD")]
     return [(one["kind"], one["mend"], one["square_payment_id"]) for one in told]
 
 
@@ -66,6 +66,9 @@ def found(entries: Sequence[Entry], *payments: Seen) -> list[tuple[str, str, str
         (entry(), [paid(status="PENDING")], []),
         (entry(), [paid()], [("paid_at_square", "record", "p1")]),
         (entry(status="pending"), [paid(cents=4000)], [("paid_at_square", "record", "p1")]),
+        # An amount of another currency is never written down as one of ours.
+        (entry(), [paid(currency="CAD")], [("amount_differs", "person", "p1")]),
+        (entry(status="succeeded", square_payment_id="p1"), [paid(currency="CAD")], [("amount_differs", "person", "p1")]),
         (entry(failure="voided: duplicate of another"), [], []),
         (entry(), [paid(refunded_cents=5000)], []),
         (entry(status="succeeded", square_payment_id="p1"), [paid()], []),

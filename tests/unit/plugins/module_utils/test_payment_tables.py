@@ -39,7 +39,18 @@ def test_tables_of_a_run_that_charged() -> None:
     )
     tables = {table["name"]: table for table in payment_tables.retried(done)}
     assert list(tables) == ["payments_attempted", "payments_charged", "payments_declined", "refund_proposals"]
-    assert tables["payments_attempted"]["rows"][0] == ["Harbor", "2026-11", "150.00", "USD", "2", "by this run", "SUCCEEDED", "", "p1", "sq1"]
+    assert tables["payments_attempted"]["rows"][0] == [
+        "Harbor",
+        "2026-11",
+        "150.00",
+        "USD",
+        "2",
+        "by this run",
+        "SUCCEEDED",
+        "",
+        "p1",
+        "sq1",
+    ]
     assert tables["payments_declined"]["rows"][0][4:] == ["CARD_EXPIRED", "hard", "p1"]
     assert tables["payments_charged"]["summary"] == "charged 1 payments, 150.00 USD"
     assert all(len(row) == len(table["columns"]) for table in tables.values() for row in table["rows"])
