@@ -111,7 +111,7 @@ class Account:
             return self._cards.get(card or "", False)
 
     def would_show(self, location: str, since: datetime) -> bool:
-        """Whether its listing would have a payment that was asked for at a location at that time: it is of this account, and not too old."""
+        """Whether its listing would have a payment that was asked for at a location at that time: it is its own, and not too old."""
         return since >= self._begin and any(one.identity == location for one in self.places())
 
     def listing(self) -> Listing:

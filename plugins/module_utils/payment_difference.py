@@ -126,8 +126,8 @@ def _of_entry(entry: Entry, payments: Sequence[Seen], is_recent: bool, currency:
                 yield Difference(TWICE, REFUND, entry, one, f"{first.identity} paid it already; propose a refund of {shown(one.cents)}")
     if entry.is_unpaid:
         if kept and kept[0].currency != currency:
-            reason = f"it is {entry.status} here, and {kept[0].identity} at Square is of {shown(kept[0].cents)} {kept[0].currency}, not {currency}"
-            yield Difference(AMOUNT, PERSON, entry, kept[0], reason)
+            there = f"{kept[0].identity} at Square is of {shown(kept[0].cents)} {kept[0].currency}, not {currency}"
+            yield Difference(AMOUNT, PERSON, entry, kept[0], f"it is {entry.status} here, and {there}")
         elif kept:
             yield _paid_there(entry, kept[0])
         return

@@ -92,7 +92,7 @@ class Gate:
             raise Stopped(self.reason)
 
     def hold(self, seconds: float) -> None:
-        """Square limits the rate: nobody asks for so long, and afterwards half as many at once. For longer than LONGEST_HOLD the run ends."""
+        """Square limits the rate: nobody asks for so long, and afterwards half as many at once. Beyond LONGEST_HOLD the run ends."""
         if seconds > LONGEST_HOLD:
             self.stop(f"Square asks to be left alone for {seconds:.0f} seconds; run again after that", True)
             return

@@ -125,8 +125,8 @@ def _why_unknown(account: Account, intent: Intent) -> str:
     if account.would_show(intent.location_id, intent.at):
         return "Square shows nothing of it yet; look again later"
     return (
-        f"it was asked for at the location {intent.location_id} at {intent.at:%Y-%m-%d %H:%M} UTC, which the company's present account does "
-        "not show; look it up in the account that it had then"
+        f"it was asked for at the location {intent.location_id} at {intent.at:%Y-%m-%d %H:%M} UTC, which the present account of the "
+        "company does not show; look it up in the account that it had then"
     )
 
 
