@@ -89,7 +89,8 @@ class Pace:
 
 def _at_least(options: Mapping[str, t.Any], least: float, *names: str) -> None:
     for name in names:
-        if options[name] < least:
+        # Of what is no number at all neither is true, and a pace of it would be none.
+        if not options[name] >= least:
             raise IncidentError(f"{name} is {options[name]}; write {least} or a number above it")
 
 

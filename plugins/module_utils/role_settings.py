@@ -16,7 +16,6 @@ from .cause_catalog import ROLES
 from .errors import IncidentError
 from .yaml_text import read_yaml
 
-
 # What `-e` gives for short where a role has a list of companies.
 ONE_COMPANY = "company_id"
 

@@ -102,6 +102,7 @@ def test_options_that_make_no_sense_are_refused(given: dict[str, t.Any], words: 
         ({"max_in_flight": 0}, "max_in_flight is 0; write 1"),
         ({"max_in_flight": 65}, "write at most 64"),
         ({"max_per_second": -1}, "max_per_second is -1"),
+        ({"max_per_second": float("nan")}, "max_per_second is nan"),
         ({"tries": 0}, "tries is 0"),
         ({"max_total": "much"}, "no amount of money"),
     ],
