@@ -12,9 +12,9 @@ from datetime import date, datetime, timedelta
 
 from . import payment_intent
 from .billing_terms import shown
-from .payment_schedule import CARD_DAYS, PERSON, Attempt, Schedule, Turn, turn_of
+from .payment_schedule import CARD_DAYS, DUE, MUST_ACT, PERSON, WAIT, Attempt, Schedule, Turn, turn_of
 from .payment_statement import Once, Statement
-from .square_codes import NOT_DECLINES
+from .square_codes import HARD_CODES, NOT_DECLINES
 
 # The states in which a subscription is billed.
 LIVE = ("active", "past_due", "pending")
@@ -55,7 +55,9 @@ SELECT p.id::text, p.company_id::text, c.name, p.subscription_id::text, (p.amoun
     FROM {intents} i WHERE i.subscription_id = p.subscription_id
     AND i.period = date_trunc('month', p.billing_period_start AT TIME ZONE 'UTC')::date),
   (SELECT count(*) FROM {intents} i WHERE i.card_id = s.square_card_id AND i.at > :now: - make_interval(days => {CARD_DAYS})
-    AND i.state = 'DECLINED' AND coalesce(i.code, '') <> ALL(:not_counting:))
+    AND i.state = 'DECLINED' AND coalesce(i.code, '') <> ALL(:not_counting:)),
+  (SELECT i.code FROM {intents} i WHERE i.card_id = s.square_card_id AND i.at > :now: - make_interval(days => {CARD_DAYS})
+    AND i.state = 'DECLINED' AND i.code = ANY(:hard:) ORDER BY i.id DESC LIMIT 1)
 FROM subscription_payments p JOIN subscriptions s ON s.id = p.subscription_id JOIN companies c ON c.id = p.company_id CROSS JOIN LATERAL (
   SELECT count(*) FILTER (WHERE q.status IN ('succeeded', 'refunded')) AS paid, count(*) FILTER (WHERE {_UNPAID.format(row="q")}) AS unpaid
   FROM subscription_payments q WHERE q.subscription_id = p.subscription_id AND q.id <> p.id AND {_SAME_MONTH}) others
@@ -64,7 +66,8 @@ ORDER BY c.name, c.id, p.billing_period_start, p.id
 """  # noqa: S608 # names and text of the collection
 
 
-_JUDGED_BY = {"now": "timestamptz", "not_counting": "text[]"}
+_JUDGED_BY = {"now": "timestamptz", "not_counting": "text[]", "hard": "text[]"}
+_CODES = {"not_counting": list(NOT_DECLINES), "hard": list(HARD_CODES)}
 _MANY = f"({_UNPAID.format(row='p')} OR p.id = ANY(:also:)) AND (:companies: IS NULL OR p.company_id = ANY(:companies:))"
 _WHICH = {"also": "uuid[]", "companies": "uuid[]"}
 _ALL = Statement("payments_unpaid", _rows_from(payment_intent.TABLE, _MANY), **_WHICH, **_JUDGED_BY)
@@ -118,6 +121,7 @@ class Row(t.NamedTuple):
     unpaid_rows: int
     history: list[list[t.Any]]
     card_attempts: int
+    card_refused: str | None
 
     @property
     def by_square(self) -> bool:
@@ -148,7 +152,7 @@ def rows_of(connection: t.Any, companies: Sequence[str] | None, now: datetime, a
     """The payments that are not paid, in the order of the companies' names, and `also` these, whatever they are."""
     which = {"companies": None if companies is None else list(companies), "also": list(also)}
     statement = _ALL if payment_intent.exists(connection) else _ALL_WITHOUT_INTENTS
-    return [Row(*row) for row in Once(connection).run(statement, {**which, "now": now, "not_counting": list(NOT_DECLINES)})]
+    return [Row(*row) for row in Once(connection).run(statement, {**which, "now": now, **_CODES})]
 
 
 def locked_row(session: Once, payment: str, subscription: str, now: datetime) -> Row | None:
@@ -156,7 +160,7 @@ def locked_row(session: Once, payment: str, subscription: str, now: datetime) ->
 
     The table of the intents is there.
     """
-    values = {"payment": payment, "subscription": subscription, "now": now, "not_counting": list(NOT_DECLINES)}
+    values = {"payment": payment, "subscription": subscription, "now": now, **_CODES}
     rows = session.run(_ONE, values, _LOCKED)
     return Row(*rows[0]) if rows else None
 
@@ -212,4 +216,8 @@ def _by_schedule(row: Row, rules: Rules, now: datetime) -> Turn:
     if not row.history and row.status == "failed":
         failed_at = row.updated_at
     failure = None if row.failure == NO_AUTOPAY else row.failure
-    return turn_of(rules.schedule, now, row.card or "", failed_at, failure, attempts, row.card_attempts)
+    turn = turn_of(rules.schedule, now, row.card or "", failed_at, failure, attempts, row.card_attempts)
+    if row.card_refused and turn.verdict in (DUE, WAIT):
+        # For another period; for its own the turn says so.
+        return Turn(MUST_ACT, f"the card was refused ({row.card_refused}) for another payment; the customer must give another one")
+    return turn

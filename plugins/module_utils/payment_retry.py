@@ -122,9 +122,16 @@ def retry(scope: Scope, pace: Pace, incident: str, check_mode: bool) -> dict[str
         with ThreadPoolExecutor(max_workers=gate.hands) as threads:
             # What is open decides which periods may be charged at all.
             resolved = list(threads.map(lambda one: resolve_one(work, one[0], one[1], pace.patience), plan.open))
-            # The older months first: two of one subscription at once would only wait for one another.
-            done = list(threads.map(lambda row: charge_one(work, row), sorted(plan.due, key=lambda row: row.begins_at)))
+            done = [one for group in threads.map(lambda rows: [charge_one(work, row) for row in rows], _by_card(plan.due)) for one in group]
     return payment_report.retried(scope, plan, resolved, done, gate, check_mode)
+
+
+def _by_card(rows: Sequence[Row]) -> list[list[Row]]:
+    """The payments of one card go one after the other, the older months first: what becomes of one decides whether the next is tried."""
+    groups: dict[str, list[Row]] = {}
+    for row in sorted(rows, key=lambda row: row.begins_at):
+        groups.setdefault(row.card or row.payment_id, []).append(row)
+    return list(groups.values())
 
 
 def _register(scope: Scope, plan: Plan, stack: ExitStack, connections: int, gate: Gate) -> Register:

@@ -81,6 +81,8 @@ CLASSES = (
 _CLASS_OF = {code: group.name for group in CLASSES for code in group.codes}
 # Of the classes those that end the whole run.
 STOPPING = (OPERATOR, OUR_BUG)
+# After which a card is not tried any more.
+HARD_CODES = next(group.codes for group in CLASSES if group.name == HARD)
 # What says nothing about the customer's card.
 NOT_DECLINES = (*(code for group in CLASSES if group.name in (TRANSIENT, OPERATOR, OUR_BUG) for code in group.codes), NEVER_ARRIVED)
 

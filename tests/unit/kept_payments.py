@@ -58,6 +58,7 @@ def unpaid(number: int = 1, **other: t.Any) -> Row:
         unpaid_rows=0,
         history=[],
         card_attempts=0,
+        card_refused=None,
     )
     return row._replace(**other)
 

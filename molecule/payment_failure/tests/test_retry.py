@@ -96,10 +96,32 @@ def test_a_decline_is_tried_again_days_later_under_a_new_key(books: Books, squar
 
 def test_it_stays_past_due_while_anything_else_is_owed(books: Books, square: SquareControl) -> None:
     fill(books, square, 1, 2)
-    square.fault("hard_decline", match={"reference_id": identity("payment", 1, 1)})
+    square.fault("insufficient_funds", match={"reference_id": identity("payment", 1, 1)})
     done = retry(books, square)
     assert (len(done["charged"]), len(done["declined"]), done["became_active"]) == (1, 1, 0)
     assert books.ask("SELECT status FROM subscriptions") == [("past_due",)]
+
+
+def test_a_card_that_was_refused_for_good_is_tried_for_no_other_month(books: Books, square: SquareControl) -> None:
+    fill(books, square, 1, 4)
+    square.fault("hard_decline")
+    done = retry(books, square, max_age_days=3650)
+    assert (len(done["declined"]), {one["verdict"] for one in done["left"]}, len(done["left"])) == (1, {"must_act"}, 3)
+    again = retry(books, square, max_age_days=3650)
+    assert (again["attempted"], len(again["must_act"]), square.calls().count("POST /v2/payments")) == ([], 4, 1)
+    # Another card is the act of the customer that was waited for.
+    square.faults([])
+    books.ask("UPDATE circuit_sage_ops.payment_intent SET card_id = 'ccof:before', settled_at = settled_at - interval '3 days'")
+    assert len(retry(books, square, max_age_days=3650)["charged"]) == 4
+
+
+def test_a_card_is_not_declined_more_often_than_its_network_allows(books: Books, square: SquareControl) -> None:
+    """Also where as many months are due at once."""
+    fill(books, square, 1, 8)
+    square.faults([{"mode": "latency", "seconds": 0.1, "match": {"method": "POST"}}, {"mode": "insufficient_funds"}])
+    done = retry(books, square, max_age_days=3650, max_card_attempts=3, max_in_flight=8)
+    assert (len(done["declined"]), {one["verdict"] for one in done["left"]}, len(done["left"])) == (3, {"wait"}, 5)
+    assert square.calls().count("POST /v2/payments") == 3
 
 
 def test_the_table_itself_keeps_a_second_intent_out(books: Books, square: SquareControl) -> None:
