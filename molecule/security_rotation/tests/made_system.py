@@ -91,6 +91,7 @@ class MadeSystem:
             "lock_timeout": 5,
             "statement_timeout": 60,
             "fails": False,
+            "stores": "",
             **given,
         }
 

@@ -14,11 +14,19 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psycopg2
+
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils import rotation_journal as journals
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.atomic_file import write_private
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.credential_change import change
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.errors import IncidentError
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils.rotation import Rotation
+from ansible_collections.circuit_sage.incident_response.plugins.module_utils.square_credentials import CredentialKey
+
+_STORE = """
+UPDATE companies SET settings = jsonb_set(settings, '{integrations,payment,credentials,accessToken}', to_jsonb(%s::text))
+WHERE id = (SELECT id FROM companies WHERE settings #> '{integrations,payment,credentials}' IS NOT NULL ORDER BY id LIMIT 1)
+"""
 
 
 class Made(Rotation):
@@ -27,13 +35,26 @@ class Made(Rotation):
     def __init__(self, options: dict[str, Any]) -> None:
         super().__init__(options)
         self.backend_file = Path(options["project_src"]) / "backend.json"
-        self.fails = options["fails"]
+        self.fails, self.stores = options["fails"], options["stores"]
 
     def recreate(self) -> None:
         """Make the backend anew, which takes a moment in which a test can kill."""
         time.sleep(0.02)
+        if self.stores:
+            self._store()
         write_private(self.backend_file, json.dumps(self.variables).encode(), self._path)
         time.sleep(0.02)
+
+    def _store(self) -> None:
+        """What the backend that ends now does until its end: somebody connects a company, under the key that it was made with."""
+        key = CredentialKey(json.loads(self.backend_file.read_text(encoding="utf-8"))["ENCRYPTION_KEY"])
+        server, env = self._server, self.variables
+        connection = psycopg2.connect(
+            host=server.host, port=server.port, dbname=server.database, user=env["POSTGRES_USER"], password=env["POSTGRES_PASSWORD"]
+        )
+        with connection, connection.cursor() as cursor:
+            cursor.execute(_STORE, (key.seal(self.stores.encode()),))
+        connection.close()
 
     def _prove_service(self) -> None:
         self._prove_environment()
@@ -73,7 +94,9 @@ def back(options: dict[str, Any]) -> None:
     if state.needs_recreation:
         state.recreate()
         state.recreated_again()
-    state.prove_back()
+    if "ENCRYPTION_KEY" in state.journal.variables:
+        change(options, check_mode=False)
+    Made(options).prove_back()
 
 
 def rotate(options: dict[str, Any]) -> None:

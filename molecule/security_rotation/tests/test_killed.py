@@ -45,6 +45,15 @@ def test_killed_on_the_way_back_it_goes_on_back(system: MadeSystem, method: str,
         assert system.env == before, step
 
 
+@pytest.mark.parametrize("fails", [False, True], ids=["forward", "back"])
+def test_what_is_stored_until_the_end_of_a_backend_is_brought_over(system: MadeSystem, fails: bool) -> None:
+    """Under the key that the backend has which is made anew: the old one on the way forward, the new one on the way back."""
+    system.rotate(fails=fails, stores="connected meanwhile")
+    assert system.journal["ended"] == ("rolled back" if fails else "finished")
+    found = system.decrypted(system.env["ENCRYPTION_KEY"])
+    assert [value for place, value in found.items() if system.plain[place] != value] == ["connected meanwhile"]
+
+
 def test_killed_anywhere_twenty_times(system: MadeSystem) -> None:
     """At random moments, with both ways and both methods, and sometimes again while the kill before is made good."""
     seed = random.randrange(10**6)  # noqa: S311 - no secret
