@@ -32,6 +32,8 @@ _ERROR_LINE = re.compile(
     rb"(?P<stamp>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[\w+\] \d+#\d+: (?:\*\d+ )?"
     rb"(?P<text>.{0,4000}?), client: (?P<address>[0-9a-fA-F.:]{2,45})\b"
 )
+# What comes of a client stands as it came in both halves of a line: as a user's name before this, as a request or a referrer after it.
+_CLIENT = re.compile(rb", client: (?P<address>[0-9a-fA-F.:]*)")
 _REQUEST = re.compile(rb'request: "(?P<method>[A-Z]{1,20}) (?P<path>[^ "]{0,2000})')
 _USER = re.compile(rb'^user "(?P<user>[^"]{1,200})"')
 
@@ -190,7 +192,8 @@ class Tally:
         for number in self._floods:
             rule = self.rules[number]
             back = one.steps[-rule.count // self._stride :]
-            if len(back) * self._stride >= rule.count and now - back[0] <= rule.seconds:
+            # A further log begins at an earlier time than the one before it has ended.
+            if len(back) * self._stride >= rule.count and max(back) - min(back) <= rule.seconds:
                 self.attacks[number][one.name] = max(self.attacks[number].get(one.name, 0), rule.count)
         del one.steps[: -self._steps_kept]
 
@@ -220,8 +223,8 @@ class Tally:
         last_stamp, now = b"", -1.0
         for line in lines:
             found = _ERROR_LINE.match(line)
-            if found is None:
-                # What is about no client is no trouble: nginx's own notices have none.
+            if found is None or len(set(_CLIENT.findall(line))) > 1:
+                # What is about no client is no trouble: nginx's own notices have none. Of two, a client wrote the one himself.
                 self.malformed += b", client: " in line
                 continue
             if found["stamp"] != last_stamp:
@@ -256,7 +259,7 @@ class Tally:
         window = one.windows[number]
         if window is None:
             window = one.windows[number] = Window(now)
-        elif now - window.start > rule.seconds:
+        elif abs(now - window.start) > rule.seconds:
             window.start, window.count = now, 0
         window.count += 1
         if window.count >= rule.count:
@@ -303,7 +306,7 @@ class Tally:
         """The same in the window of the network, or of everyone."""
         shared, key = self._shared[number], network_of(one.name) if rule.per == "network" else ""
         window = shared.get(key)
-        if window is None or now - window.start > rule.seconds:
+        if window is None or abs(now - window.start) > rule.seconds:
             if window is not None:
                 self._judge(number, window)
             elif len(shared) >= MAX_REQUESTS:

@@ -144,6 +144,31 @@ def test_lines_before_the_time_are_left_out() -> None:
     assert (told["older"], told["attacks"]) == (6, [])
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        'user "x, client: 198.51.100.7, y" was not found in "/p", client: 203.0.113.9, server: _, request: "GET / HTTP/1.1"',
+        'open() "/var/www/was not found, client: 198.51.100.7" failed (2: none), client: 203.0.113.9, server: _, request: "GET / HTTP/1.1"',
+        'user "x" was not found in "/p", client: 203.0.113.9, server: _, request: "GET / H", referrer: "http://x/, client: 198.51.100.7"',
+    ],
+    ids=["user", "path", "referrer"],
+)
+def test_a_client_that_writes_another_ones_address_into_the_error_log_blocks_nobody(text: str) -> None:
+    told = found([REFUSED], [], [f"2026/11/23 07:56:07 [error] 57#57: *1 {text}".encode()] * 3)
+    assert (told["reasons"], told["malformed"]) == ({}, 3)
+
+
+@pytest.mark.parametrize(
+    ("rule", "addresses", "every"),
+    [(BRUTE, ["203.0.113.9"], 20), (FLOOD, ["203.0.113.9"], 1), (NETWORK, ["203.0.113.9", "203.0.113.10"], 40)],
+    ids=lambda given: given["id"] if isinstance(given, dict) else "",
+)
+def test_a_further_log_begins_before_the_end_of_the_one_before(rule: dict[str, t.Any], addresses: list[str], every: int) -> None:
+    log = [line(address, second) for second in range(0, 3600, every) for address in addresses]
+    assert attackers([rule], log) == {}
+    assert attackers([rule], log + log) == {}
+
+
 def test_the_error_log_has_its_own_words() -> None:
     words = (
         '2026/11/23 07:56:0{} [error] 57#57: *{} user "admin": password mismatch, client: 203.0.113.9, server: _, request: "GET /a?b=c H"'
