@@ -80,6 +80,10 @@ confirm_until: {description: Until when; null where nothing has to be confirmed.
 restored: {description: Whether bans were lost and were put back., returned: O(state=present) or O(state=reloaded), type: bool}
 unblocked: {description: "The bans that were lifted, the first thousand.", returned: O(state=absent), type: list, elements: dict}
 unblocked_count: {description: How many there are., returned: O(state=absent), type: int}
+corrected:
+  description: Whether the kernel held other bans than the ledger, as after the ledger was moved away, and was made to follow it.
+  returned: O(state=absent)
+  type: bool
 active_count: {description: How many bans there are., returned: O(state=present) or O(state=absent) or O(state=reloaded), type: int}
 """
 

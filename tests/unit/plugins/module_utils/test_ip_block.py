@@ -42,6 +42,9 @@ class Kernel:
         self.intact = False
         self.refuses = 0
 
+    def held(self, _table: str) -> dict[str, set[tuple[int, int]]] | None:
+        return {} if self.transactions else None
+
     def lead(self, before: Layout | None, after: Layout, now: str, table: str) -> int:
         if self.refuses:
             self.refuses -= 1
@@ -60,6 +63,7 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
     found = Kernel()
     monkeypatch.setattr(ban_table, "lead", found.lead)
     monkeypatch.setattr(ban_table, "is_as", found.is_as)
+    monkeypatch.setattr(ban_table, "held", found.held)
     monkeypatch.setattr(ban_table, "generation", lambda: found.generation)
     return found
 
@@ -208,6 +212,31 @@ def test_lifting(kernel: Kernel, place: Place) -> None:
     assert "delete element inet bans blocked_ipv4 { 203.0.113.9 }" in kernel.transactions[-1] or "flush" in kernel.transactions[-1]
     assert not ip_block.unblock(place, ["203.0.113.9"], None, False)["changed"]
     assert ip_block.unblock(place, [], "incident-1", False)["unblocked_count"] == 1
+
+
+def test_who_would_stay_blocked_is_not_told_to_be_free(kernel: Kernel, place: Place) -> None:
+    block(place, "203.0.113.9", "203.0.113.10", "203.0.113.11", "203.0.113.12")
+    with pytest.raises(
+        IncidentError, match=r"203\.0\.113\.0/24 is not blocked as one, but 4 of it are; unblock these: 203\.0\.113\.9, .*, …$"
+    ):
+        ip_block.unblock(place, ["203.0.113.0/24"], None, False)
+    block(place, "203.0.113.0/24")
+    with pytest.raises(IncidentError, match=r"203\.0\.113\.9 is blocked as a part of 203\.0\.113\.0/24; unblock 203\.0\.113\.0/24"):
+        ip_block.unblock(place, ["203.0.113.9"], None, False)
+    assert ip_block.unblock(place, ["203.0.113.9", "203.0.113.0/24"], None, False)["unblocked_count"] == 2
+
+
+def test_bans_that_only_the_kernel_knows_end_with_the_next_that_are_lifted(kernel: Kernel, place: Place) -> None:
+    assert not ip_block.unblock(place, ["203.0.113.9"], None, False)["changed"]
+    block(place, "203.0.113.9")
+    place.ledger.unlink()
+    kernel.intact = False
+    assert ip_block.unblock(place, ["203.0.113.9"], None, True)["corrected"]
+    assert len(kernel.transactions) == 1
+    done = ip_block.unblock(place, ["203.0.113.9"], None, False)
+    assert (done["changed"], done["corrected"], done["unblocked_count"]) == (True, True, 0)
+    assert "delete table inet bans" in kernel.transactions[-1] and "203.0.113.9" not in kernel.transactions[-1]
+    assert not ip_block.unblock(place, ["203.0.113.9"], None, False)["changed"]
 
 
 def test_what_was_lost_is_put_back(kernel: Kernel, place: Place, capsys: pytest.CaptureFixture[str]) -> None:
