@@ -138,7 +138,8 @@ class Rotation:
         """Write the current or the pending values. One that is neither was written by somebody else, and is never overwritten."""
         wanted = self.journal.values(which)
         for name, secret in self.journal.variables.items():
-            if self.variables.get(name) not in (secret.current, secret.pending):
+            # One that was not there is left empty on the way back, and a run that was killed then finds it so.
+            if (self.variables.get(name) or None) not in (secret.current or None, secret.pending):
                 raise IncidentError(
                     f"{name} of {self._path} was changed by somebody else while the rotation was under way; "
                     f"put back a copy of the file in which it is as it was, then {_AGAIN}"

@@ -216,6 +216,17 @@ def test_a_hook_gives_its_own_value(world: World) -> None:
     assert world.variables["POSTGRES_USER"] == "app"
 
 
+def test_a_variable_that_was_not_there_goes_back_after_a_kill_too(world: World) -> None:
+    """Killed between the file and the journal: the variable is there by now, and empty."""
+    given = {"secrets": ["SQUARE_WEBHOOK_KEY"], "values": {"SQUARE_WEBHOOK_KEY": "new"}}
+    world.at(**given).create(check_mode=False)
+    world.take("set_role", "write_file", "turn_back")
+    going_back = world.at()
+    going_back._put("current")
+    assert world.variables["SQUARE_WEBHOOK_KEY"] == ""
+    assert world.at().restore_file()
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
