@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,13 +19,15 @@ _PREFIX = ".circuit-sage-new-"
 
 
 @contextmanager
-def _written(folder: Path, data: bytes, like: os.stat_result) -> Iterator[Path]:
-    """A file with the data, on disk, mode 0600, under a passing name, with the owner of another file."""
+def _written(folder: Path, data: bytes, like: os.stat_result, prepare: Callable[[Path], None] | None = None) -> Iterator[Path]:
+    """A file with the data, on disk, mode 0600, under a passing name, with the owner of another one; *prepare* gets it empty."""
     descriptor, name = tempfile.mkstemp(prefix=_PREFIX, dir=folder)
     path = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
             os.fchown(file.fileno(), like.st_uid, like.st_gid)
+            if prepare is not None:
+                prepare(path)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -46,11 +48,15 @@ def _keep_entry(folder: Path) -> None:
 def replace_content(path: Path, data: bytes, mode: int | None = None) -> None:
     """Give a file other content; its owner, group, attributes, and its mode unless one is given, stay. A link stays one."""
     target = path.resolve()
+
+    def as_before(fresh: Path) -> None:
+        shutil.copystat(target, fresh)
+        if mode is not None:
+            fresh.chmod(mode)
+
     try:
-        with _written(target.parent, data, target.stat()) as fresh:
-            shutil.copystat(target, fresh)
-            if mode is not None:
-                fresh.chmod(mode)
+        # Before the secrets are in it: everybody may have been allowed to read the old file.
+        with _written(target.parent, data, target.stat(), as_before) as fresh:
             # The time is that of the change: who looks for when the file changed must find it.
             os.utime(fresh)
             fresh.replace(target)

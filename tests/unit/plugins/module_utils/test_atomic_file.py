@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -128,6 +129,22 @@ def test_a_copy_that_cannot_be_written_is_named(env_file: Path, tmp_path: Path) 
 def test_a_mode_can_be_given(env_file: Path) -> None:
     replace_content(env_file, b"new", 0o600)
     assert mode_of(env_file) == 0o600
+
+
+def test_nobody_reads_the_new_content_who_may_not(env_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even while it is written, nor in what a run leaves that is killed then."""
+    env_file.chmod(0o644)
+    seen = []
+    copystat = shutil.copystat
+
+    def watched(source: Path, target: Path) -> None:
+        copystat(source, target)
+        seen.append((mode_of(target), target.read_bytes()))
+
+    monkeypatch.setattr(shutil, "copystat", watched)
+    replace_content(env_file, b"new secret", 0o600)
+    assert seen == [(0o644, b"")]
+    assert (mode_of(env_file), env_file.read_bytes()) == (0o600, b"new secret")
 
 
 def test_a_private_file_is_for_its_owner_alone(env_file: Path, tmp_path: Path) -> None:
