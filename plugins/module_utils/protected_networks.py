@@ -63,7 +63,10 @@ def responders(given: str | None) -> Iterator[tuple[str, str]]:
             break
     for address in sorted(found):
         # An address of IPv6 may come with its interface.
-        yield address.partition("%")[0], "the address that this run comes from"
+        text = address.partition("%")[0]
+        # Of a connection that is none of the network, as of a virtual machine's socket, sshd writes `UNKNOWN`.
+        if text != "UNKNOWN":
+            yield text, "the address that this run comes from"
 
 
 def protected_networks(docker_host: str, responder: str | None, allow: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -416,6 +416,13 @@ def test_whoever_the_run_comes_from_is_never_blocked() -> None:
         assert f"('{address}', 'the address that this run comes from')" in done.stdout
 
 
+def test_a_connection_that_is_none_of_the_network_has_no_address() -> None:
+    code = f"from {protected_networks.__name__} import responders; print(list(responders(None)))"
+    environment = os.environ | {"SSH_CONNECTION": "UNKNOWN 65535 UNKNOWN 65535", "PYTHONPATH": str(COLLECTIONS)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert "UNKNOWN" not in done.stdout
+
+
 def test_all_that_is_protected_together(monkeypatch: pytest.MonkeyPatch) -> None:
     said(monkeypatch, 0, "[]")
     monkeypatch.setattr(DockerEngine, "networks", lambda _self: [])
