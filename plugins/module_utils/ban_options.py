@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .errors import IncidentError
 from .ip_block import Place, Wanted
-from .ip_networks import Protected
+from .ip_networks import Protected, nets_of
 from .protected_networks import protected_networks
 
 BAN_OPTIONS: dict[str, dict[str, t.Any]] = {
@@ -36,11 +36,16 @@ BAN_OPTIONS: dict[str, dict[str, t.Any]] = {
 def refuse_bad(options: Mapping[str, t.Any]) -> None:
     """Raise for an option that could do nobody good, in one sentence."""
     if not 0 < options["hours"] <= 720:
-        raise IncidentError(f"hours is {options['hours']:g}; give more than 0 and at most 720, the 30 days that a ban may last")
+        raise IncidentError(f"ip_block_hours is {options['hours']:g}; give more than 0 and at most 720, the 30 days that a ban may last")
     if options["confirm_seconds"] and not 10 <= options["confirm_seconds"] <= 600:
-        raise IncidentError(f"confirm_seconds is {options['confirm_seconds']}; give 10 to 600, or 0 for no confirmation")
+        raise IncidentError(f"ip_block_confirm_seconds is {options['confirm_seconds']}; give 10 to 600, or 0 for no confirmation")
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,60}", options["table"]):
-        raise IncidentError(f"table is {options['table']!r}; give a name of small letters, digits and _")
+        raise IncidentError(f"ip_block_table is {options['table']!r}; give a name of small letters, digits and _")
+    for name in ("allow", "wide"):
+        try:
+            nets_of(options[name])
+        except IncidentError as error:
+            raise IncidentError(f"ip_block_{name} cannot be used: {error}") from None
 
 
 def place_of(options: Mapping[str, t.Any]) -> Place:

@@ -39,7 +39,9 @@ class Containers:
     def _found(self, service: str) -> t.Mapping[str, t.Any]:
         found = group_by_service(self.engine.containers(self._project), self._project).get(service)
         if not found:
-            raise IncidentError(f"the project {self._project} has no container of the service {service}; start it, or correct project_name")
+            raise IncidentError(
+                f"the project {self._project} has no container of the service {service}; start it, or correct circuit_sage_project_name"
+            )
         return found[0]
 
     def name(self, service: str) -> str:

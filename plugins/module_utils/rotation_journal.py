@@ -103,7 +103,9 @@ class JournalFile:
         except (OSError, UnicodeDecodeError):
             password = ""
         if not password:
-            raise IncidentError(f"the vault password file {self._password_file} cannot be read or is empty; correct vault_password_file")
+            raise IncidentError(
+                f"the vault password file {self._password_file} cannot be read or is empty; correct rotation_vault_password_file"
+            )
         return password
 
     def load(self) -> Journal | None:
@@ -116,7 +118,9 @@ class JournalFile:
             raise IncidentError(f"the journal {self.path} cannot be read ({error}); run as its owner or as root") from None
         if vault_text.is_vaulted(text):
             if self._password_file is None:
-                raise IncidentError(f"the journal {self.path} is in a vault; set vault_password_file to the file with its password")
+                raise IncidentError(
+                    f"the journal {self.path} is in a vault; set rotation_vault_password_file to the file with its password"
+                )
             try:
                 text = vault_text.open_vault(text, self._password())
             except IncidentError as error:

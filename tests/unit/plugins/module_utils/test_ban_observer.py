@@ -119,7 +119,13 @@ def test_who_names_addresses_asks_no_log(edge: Edge) -> None:
 
 @pytest.mark.parametrize(
     ("option", "words"),
-    [({"hours": 0}, "hours is 0"), ({"confirm_seconds": 5}, "confirm_seconds is 5"), ({"table": "x y"}, "give a name of small letters")],
+    [
+        ({"hours": 0}, "ip_block_hours is 0"),
+        ({"confirm_seconds": 5}, "ip_block_confirm_seconds is 5"),
+        ({"table": "x y"}, "ip_block_table is 'x y'; give a name of small letters"),
+        ({"allow": ["the office"]}, "ip_block_allow cannot be used: 'the office' is no address"),
+        ({"wide": ["203.0.113.1/8"]}, "ip_block_wide cannot be used: 203.0.113.1/8 is an address of the network"),
+    ],
 )
 def test_bad_options_are_told(edge: Edge, option: dict[str, Any], words: str) -> None:
     with pytest.raises(IncidentError, match=words):

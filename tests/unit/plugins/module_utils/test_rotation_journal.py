@@ -49,13 +49,13 @@ def test_in_a_vault_no_secret_can_be_read(env_file: Path, tmp_path: Path) -> Non
     text = (tmp_path / "journal").read_text(encoding="utf-8")
     assert text.startswith("$ANSIBLE_VAULT;1.1;AES256")
     assert file.load() == made() or file.load() is not None
-    with pytest.raises(IncidentError, match="set vault_password_file"):
+    with pytest.raises(IncidentError, match="set rotation_vault_password_file"):
         JournalFile(tmp_path / "journal", None, env_file).load()
     password.write_text("another\n", encoding="utf-8")
     with pytest.raises(IncidentError, match="cannot be opened: the vault password does not open it"):
         file.load()
     password.write_text("\n", encoding="utf-8")
-    with pytest.raises(IncidentError, match="cannot be read or is empty"):
+    with pytest.raises(IncidentError, match="cannot be read or is empty; correct rotation_vault_password_file"):
         file.save(made())
 
 
