@@ -71,13 +71,15 @@ def _left_nothing(run: Run, sandbox: Sandbox, arguments: Arguments, before: dict
 
 def test_a_killed_run_is_ended_by_the_next(sandbox: Sandbox, secrets_of_the_stack: StackSecrets, player: Player) -> None:
     """Killed when the new file is written and the old backend still runs; the next run ends it and rotates nothing else."""
-    run = player.start()
+    run = player.start("-e", "rotation_secrets=POSTGRES_PASSWORD,ENCRYPTION_KEY")
     eventually(lambda: JOURNAL.exists() and "file_written" in _journal()["done"] and not _journal()["ended"], 120, "the file is written")
     run.kill()
     pending = sandbox.env
     again = player.play()
     assert (again.status, again.record.outcome) == (0, "resolved"), again.output
     assert "left open" in " ".join(again.record.events("plan"))
+    # Who asked for it because it has leaked must not take it for done.
+    assert "does not rotate JWT_SECRET, so run security_rotation again" in again.record.content["summary"]
     assert sandbox.env == pending
     secrets_of_the_stack.assert_whole()
 
