@@ -83,6 +83,7 @@ class Rotation:
             journal.previous = self.found.previous
         # A file that cannot be changed so that Compose reads the new values is told before anything is set.
         self._text({name: secret.pending for name, secret in journal.variables.items()})
+        self._file.check()
         self.found = journal
         if not check_mode:
             self._file.save(journal)

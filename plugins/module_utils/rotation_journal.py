@@ -98,7 +98,7 @@ class JournalFile:
 
     def _password(self) -> str:
         try:
-            # Both callers have looked whether there is one.
+            # All callers have looked whether there is one.
             password = t.cast(Path, self._password_file).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError):
             password = ""
@@ -107,6 +107,11 @@ class JournalFile:
                 f"the vault password file {self._password_file} cannot be read or is empty; correct rotation_vault_password_file"
             )
         return password
+
+    def check(self) -> None:
+        """Raise where it could not be written in its vault."""
+        if self._password_file is not None:
+            self._password()
 
     def load(self) -> Journal | None:
         """The journal, or none where no rotation has begun yet."""

@@ -203,6 +203,11 @@ def test_check_mode_writes_nothing(world: World) -> None:
     assert [path.name for path in world.folder.iterdir()] == [".env.production"]
 
 
+def test_check_mode_says_that_the_journal_could_not_be_written(world: World) -> None:
+    with pytest.raises(IncidentError, match=r"the vault password file .* cannot be read or is empty"):
+        world.at(vault_password_file=str(world.folder / "none")).create(check_mode=True)
+
+
 def test_nothing_is_told_of_what_never_was(world: World) -> None:
     assert world.at().told()["open"] is False
     with pytest.raises(IncidentError, match="no rotation is open"):
