@@ -240,6 +240,8 @@ def unblock(place: Place, addresses: Sequence[str], incident: str | None, check:
         lifted = ledger.lift(dict.fromkeys(asked), now)
         # The ledger may have been moved away, or a run been killed that lifted: then the kernel holds what nobody knows of.
         stray = not intact and ban_table.held(place.table) is not None
+        if incident and not runs and not stray:
+            raise IncidentError(f"no ban is of an incident {incident}; give its id as its report has it, or the addresses")
         if (lifted or stray) and not check:
             _carry_out(place, ledger, there, layout_of(ledger, now), now)
         return {

@@ -212,6 +212,9 @@ def test_lifting(kernel: Kernel, place: Place) -> None:
     assert "delete element inet bans blocked_ipv4 { 203.0.113.9 }" in kernel.transactions[-1] or "flush" in kernel.transactions[-1]
     assert not ip_block.unblock(place, ["203.0.113.9"], None, False)["changed"]
     assert ip_block.unblock(place, [], "incident-1", False)["unblocked_count"] == 1
+    assert not ip_block.unblock(place, [], "incident-1", False)["changed"]
+    with pytest.raises(IncidentError, match="no ban is of an incident latest; give its id"):
+        ip_block.unblock(place, [], "latest", False)
 
 
 def test_who_would_stay_blocked_is_not_told_to_be_free(kernel: Kernel, place: Place) -> None:
