@@ -115,6 +115,8 @@ class ActionModule(ActionBase):
         security = diagnosis.about_security(options["kind"], findings, earlier["security"] if earlier else None)
         record.keep_tables(security_tables.observed(observed) if security == "new" else [])
         account = self._tell(record, observed, findings, "seen" if is_first else "proof", keep=sick and is_first)
+        unseen = diagnosis.not_seen(observed) if is_first and options["kind"] == diagnosis.SECURITY else None
+        account += [record.event("not seen", unseen)] if unseen else []
         waits = None if earlier else diagnosis.on_its_way(observed, findings)
         if waits:
             account.append(record.event("waits", waits))

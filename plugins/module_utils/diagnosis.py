@@ -264,6 +264,13 @@ def seen(observations: Mapping) -> str:
     return "; ".join(parts)
 
 
+def not_seen(observations: Mapping) -> str | None:
+    """What a look for a break-in could not look at, each with the reason, in one line: a rotation may be open behind it."""
+    unknown = plain((observations.get("security") or {}).get("unknown") or {})
+    # Updates are looked up only by a run that acts.
+    return "; ".join(f"{name}: {reason}" for name, reason in unknown.items() if name != "updates") or None
+
+
 def _data_volume(facts: Mapping) -> str | None:
     """The volume in which PostgreSQL keeps its data."""
     mounts = ((facts.get("stack") or {}).get("services") or {}).get("postgres", {}).get("mounts") or []

@@ -350,3 +350,10 @@ def test_what_began_just_now_is_looked_at_again_before_a_person_is_called() -> N
 )
 def test_nothing_is_waited_for_without_need(observations: dict[str, t.Any], findings: list[dict[str, t.Any]]) -> None:
     assert diagnosis.on_its_way(observations, findings) is None
+
+
+def test_what_a_look_for_a_break_in_could_not_see_is_told() -> None:
+    unknown = {"updates": "later", "rotation": "the journal is in a vault", "attacks": "nginx has no log"}
+    told = diagnosis.not_seen({**HEALTHY, "security": {"unknown": unknown}})
+    assert told == "rotation: the journal is in a vault; attacks: nginx has no log"
+    assert [diagnosis.not_seen({**HEALTHY, **other}) for other in ({}, {"security": None}, {"security": {"unknown": {}}})] == [None] * 3
