@@ -20,9 +20,9 @@ if t.TYPE_CHECKING:
 
 # What is done: the row is brought in line; a refund is proposed; a person looks at it.
 RECORD, REFUND, PERSON = "record", "refund", "person"
-PAID_THERE, PAID_HERE, AMOUNT, REFUNDED, TWICE, STRAY = (
+PAID_THERE, PAID_HERE, AMOUNT, REFUNDED, TWICE, FAILED_THERE, STRAY = (
     *("paid_at_square", "paid_here_only", "amount_differs", "refunded_at_square", "charged_twice"),
-    "unknown_here",
+    *("failed_at_square", "unknown_here"),
 )
 _UNPAID, _VOIDED = ("pending", "failed"), "voided:"
 
@@ -119,6 +119,7 @@ def differences(entries: Sequence[Entry], listing: Listing, since: datetime, cur
 def _of_entry(entry: Entry, payments: Sequence[Seen], is_recent: bool, currency: str) -> Iterable[Difference]:
     charged = [one for one in payments if one.status == CHARGED]
     kept = [one for one in charged if one.refunded_cents < one.cents]
+    own = next((one for one in payments if one.identity == entry.square_payment_id), None)
     if len(kept) > 1:
         first = next((one for one in kept if one.identity == entry.square_payment_id), kept[0])
         for one in kept:
@@ -130,10 +131,22 @@ def _of_entry(entry: Entry, payments: Sequence[Seen], is_recent: bool, currency:
             yield Difference(AMOUNT, PERSON, entry, kept[0], f"it is {entry.status} here, and {there}")
         elif kept:
             yield _paid_there(entry, kept[0])
+        elif charged:
+            given_back = "and Square has charged it and given the money back; decide whether it is still owed"
+            yield Difference(REFUNDED, PERSON, entry, charged[0], f"it is {entry.status} here, {given_back}")
+        elif own and own.status not in TAKEN:
+            # What has an id is never charged.
+            there = f"{own.identity}, which Square has as {own.status}"
+            yield Difference(
+                FAILED_THERE,
+                PERSON,
+                entry,
+                own,
+                f"it is {entry.status} here with the payment {there}; empty its square_payment_id if it is owed",
+            )
         return
     if entry.status != "succeeded":
         return
-    own = next((one for one in payments if one.identity == entry.square_payment_id), None)
     if own is None:
         named = f"payment {entry.square_payment_id}" if entry.square_payment_id else "payment"
         if kept:

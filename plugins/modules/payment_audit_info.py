@@ -110,7 +110,7 @@ customers:
 differences:
   description:
     - Where the database and Square disagree. C(kind) is V(paid_at_square), V(paid_here_only), V(amount_differs), V(refunded_at_square),
-      V(charged_twice) or V(unknown_here); C(mend) is V(record), V(refund) or V(person).
+      V(failed_at_square), V(charged_twice) or V(unknown_here); C(mend) is V(record), V(refund) or V(person).
   returned: success
   type: list
   elements: dict

@@ -70,7 +70,11 @@ def found(entries: Sequence[Entry], *payments: Seen) -> list[tuple[str, str, str
         (entry(), [paid(currency="CAD")], [("amount_differs", "person", "p1")]),
         (entry(status="succeeded", square_payment_id="p1"), [paid(currency="CAD")], [("amount_differs", "person", "p1")]),
         (entry(failure="voided: duplicate of another"), [], []),
-        (entry(), [paid(refunded_cents=5000)], []),
+        (entry(), [paid(refunded_cents=5000)], [("refunded_at_square", "person", "p1")]),
+        # With an id it is charged by nobody: a person has to know.
+        (entry(square_payment_id="p1"), [paid(status="FAILED")], [("failed_at_square", "person", "p1")]),
+        (entry(square_payment_id="p1"), [paid(status="PENDING")], []),
+        (entry(square_payment_id="p1"), [], []),
         (entry(status="succeeded", square_payment_id="p1"), [paid()], []),
         (entry(status="succeeded", square_payment_id="p1"), [paid(reference=None)], []),
         (entry(status="succeeded", square_payment_id="p1"), [paid(cents=4000)], [("amount_differs", "person", "p1")]),
