@@ -356,4 +356,5 @@ def test_what_a_look_for_a_break_in_could_not_see_is_told() -> None:
     unknown = {"updates": "later", "rotation": "the journal is in a vault", "attacks": "nginx has no log"}
     told = diagnosis.not_seen({**HEALTHY, "security": {"unknown": unknown}})
     assert told == "rotation: the journal is in a vault; attacks: nginx has no log"
-    assert [diagnosis.not_seen({**HEALTHY, **other}) for other in ({}, {"security": None}, {"security": {"unknown": {}}})] == [None] * 3
+    nothing: list[dict[str, t.Any]] = [{}, {"security": None}, {"security": {"unknown": {}}}]
+    assert [diagnosis.not_seen({**HEALTHY, **other}) for other in nothing] == [None] * 3
