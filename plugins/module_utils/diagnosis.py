@@ -222,16 +222,15 @@ def on_its_way(observations: Mapping, findings: Sequence[Mapping]) -> str | None
 
     So it is when Docker has started it once more, by itself, just before the look.
     """
-    facts = plain(observations)
-    backend, probes = (facts["stack"].get("services") or {}).get("backend") or {}, facts["edge"]["probes"]
+    backend, probes = (observations["stack"].get("services") or {}).get("backend") or {}, observations["edge"]["probes"]
     age = backend.get("started_seconds_ago")
-    if backend.get("state") != "running" or age is None or age >= YOUNG_SECONDS or facts["postgres"]["error"]:
+    if backend.get("state") != "running" or age is None or age >= YOUNG_SECONDS or observations["postgres"]["error"]:
         return None
     if not probes or not {probe["class"] for probe in probes} <= NOBODY_LISTENS:
         return None
     if not all(finding.get("harmless") or finding.get("drift") for finding in findings):
         return None
-    return f"no known cause explains it, but the backend began {age} s ago and may listen yet; it is looked at again after a while"
+    return f"no known cause explains it, but the backend began {age} s ago and may not listen yet; it is looked at again after a while"
 
 
 def seen(observations: Mapping) -> str:
@@ -266,7 +265,7 @@ def seen(observations: Mapping) -> str:
 
 def not_seen(observations: Mapping) -> str | None:
     """What a look for a break-in could not look at, each with the reason, in one line: a rotation may be open behind it."""
-    unknown = plain((observations.get("security") or {}).get("unknown") or {})
+    unknown = (observations.get("security") or {}).get("unknown") or {}
     # Updates are looked up only by a run that acts.
     return "; ".join(f"{name}: {reason}" for name, reason in unknown.items() if name != "updates") or None
 
