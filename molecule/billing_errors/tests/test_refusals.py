@@ -70,7 +70,7 @@ def test_a_billing_run_under_way(books: Books) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"company_ids": ["company-01"]}, "holds `company-01`, which is no UUID"),
+        ({"company_ids": ["company-01"]}, "the company `company-01` is no UUID"),
         ({"company_ids": [company(1), NOBODY]}, f"there is no company {NOBODY}"),
         ({"price_per_location": "abc"}, "price_per_location is `abc`, which is no amount"),
         ({"price_per_location": "-5"}, "price_per_location is `-5`, which is no amount"),
