@@ -209,10 +209,6 @@ def confirm(place: Place, run: int, check: bool) -> Mapping:
         return {"changed": True}
 
 
-def _is_in(net: Net, wider: Net) -> bool:
-    return net.version == wider.version and wider.first <= net.first and net.last <= wider.last
-
-
 def unblock(place: Place, addresses: Sequence[str], incident: str | None, check: bool) -> Mapping:
     """Lift the bans of some addresses, or those of an incident."""
     asked = nets_of(addresses)
@@ -228,7 +224,7 @@ def unblock(place: Place, addresses: Sequence[str], incident: str | None, check:
             wider = covering(net, rest, prefixes)
             if wider is not None:
                 raise IncidentError(f"{net} is blocked as a part of {wider}; unblock {wider}")
-            parts = [] if net in blocked or net.prefix == BITS[net.version] else [one for one in rest if _is_in(one, net)]
+            parts = [] if net in blocked or net.prefix == BITS[net.version] else [one for one in rest if covering(one, {net}, [net.prefix])]
             if parts:
                 named = ", ".join(map(str, sorted(parts)[:3])) + (", …" if len(parts) > 3 else "")
                 raise IncidentError(f"{net} is not blocked as one, but {len(parts)} of it are; unblock these: {named}")
