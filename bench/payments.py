@@ -87,7 +87,7 @@ class Books:
         each = payments if shared else 1
         data = (BENCH / "payments_data.sql").read_text(encoding="utf-8")
         control.reset()
-        control.accounts([account(number) for number in range(payments // each)])
+        control.accounts([account(number, each) for number in range(payments // each)])
         control.fault("latency", seconds=LATENCY_SECONDS)
         self._run("postgres", (f"CREATE DATABASE {name}", None))
         try:
@@ -116,11 +116,18 @@ class Books:
         return Measured(Ran(answer["seconds"], answer["processor"]), answer["kilobytes"], control.in_flight_most(), moments)
 
 
-def account(number: int) -> dict[str, t.Any]:
-    """An account at Square with one location."""
+def account(number: int, each: int) -> dict[str, t.Any]:
+    """An account at Square with one location and the cards of the companies that pay into it, as payments_data.sql names them."""
     token = hashlib.sha256(f"EAAAtoken-{number}".encode()).hexdigest()
     place = {"id": f"L{number}", "name": "Shop", "currency": "USD", "main": True}
-    return {"token_sha256": token, "merchant_id": f"merchant-{number}", "locations": [place]}
+    companies = range(number * each + 1, (number + 1) * each + 1)
+    return {
+        "token_sha256": token,
+        "merchant_id": f"merchant-{number}",
+        "locations": [place],
+        "customers": [{"id": f"customer-{one}"} for one in companies],
+        "cards": [{"id": f"ccof:card-{one}", "customer_id": f"customer-{one}"} for one in companies],
+    }
 
 
 def fastest(moments: list[float]) -> int:

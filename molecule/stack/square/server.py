@@ -46,8 +46,9 @@ def handler_for(simulator: Simulator) -> type[BaseHTTPRequestHandler]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        # An answer goes out in one piece: of two the second would wait for the client's acknowledgement of the first.
+        # An answer goes out in as few pieces as may be, and none waits for the client's acknowledgement of the one before.
         wbufsize = -1
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
             self._serve()
