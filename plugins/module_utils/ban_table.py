@@ -41,7 +41,9 @@ NFT_SECONDS = 300
 _SLACK_SECONDS = 2
 # NFPROTO_IPV4 and NFPROTO_IPV6, which the way to the sets on trial is asked for.
 _PROTOCOLS = {"ipv4": 2, "ipv6": 10}
-_ON_TRIAL, _TRIAL_CHAIN = "on_trial", "trial"
+_ON_TRIAL, _TRIAL_CHAIN, _FIRST_CHAIN = "on_trial", "trial", "prerouting"
+# `raw` is where the connection tracking has not seen the packet yet: -300.
+_HOOK = {"type": "filter", "hook": "prerouting", "prio": -310, "policy": "accept"}
 
 
 @dataclass
@@ -83,14 +85,16 @@ def _skeleton(table: str) -> Iterator[str]:
     yield f"add table inet {table}"
     for (_kind, version), name in SETS.items():
         yield f"add set inet {table} {name} {{ type {_TYPES[version]}; flags interval, timeout; }}"
-    yield f"add chain inet {table} trial"
-    yield f"add map inet {table} on_trial {{ typeof meta nfproto : verdict; flags timeout; }}"
-    # `raw` is where the connection tracking has not seen the packet yet.
-    yield f"add chain inet {table} prerouting {{ type filter hook prerouting priority raw - 10; policy accept; }}"
+    yield f"add chain inet {table} {_TRIAL_CHAIN}"
+    yield f"add map inet {table} {_ON_TRIAL} {{ typeof meta nfproto : verdict; flags timeout; }}"
+    yield (
+        f"add chain inet {table} {_FIRST_CHAIN} "
+        f"{{ type {_HOOK['type']} hook {_HOOK['hook']} priority {_HOOK['prio']}; policy {_HOOK['policy']}; }}"
+    )
     for version, family in _FAMILY.items():
-        yield f"add rule inet {table} prerouting {family} saddr @{SETS['blocked', version]} drop"
-        yield f"add rule inet {table} trial {family} saddr @{SETS['trial', version]} drop"
-    yield f"add rule inet {table} prerouting meta nfproto vmap @on_trial"
+        yield f"add rule inet {table} {_FIRST_CHAIN} {family} saddr @{SETS['blocked', version]} drop"
+        yield f"add rule inet {table} {_TRIAL_CHAIN} {family} saddr @{SETS['trial', version]} drop"
+    yield f"add rule inet {table} {_FIRST_CHAIN} meta nfproto vmap @{_ON_TRIAL}"
 
 
 class Change(t.NamedTuple):
@@ -195,16 +199,42 @@ def generation() -> int | None:
     return None
 
 
+def _rules(entries: t.Iterable[t.Any]) -> dict[str, list[t.Any]]:
+    """The rules of each chain, as nft's JSON has them."""
+    found: dict[str, list[t.Any]] = {}
+    for rule in (entry["rule"] for entry in entries if "rule" in entry):
+        found.setdefault(rule["chain"], []).append(rule["expr"])
+    return found
+
+
+def _drop(family: str, name: str) -> list[t.Any]:
+    source = {"payload": {"protocol": family, "field": "saddr"}}
+    return [{"match": {"op": "==", "left": source, "right": f"@{name}"}}, {"drop": None}]
+
+
+def _is_whole(entries: list[t.Any]) -> bool:
+    """Whether all of the table but the elements is there as `_skeleton` makes it, and at work."""
+    (table,) = (entry["table"] for entry in entries if "table" in entry)
+    hooks = [entry["chain"] for entry in entries if entry.get("chain", {}).get("name") == _FIRST_CHAIN]
+    hooked = {name: hooks[0].get(name) for name in _HOOK} if hooks else {}
+    wanted = {
+        chain: [_drop(family, SETS[kind, version]) for version, family in _FAMILY.items()]
+        for chain, kind in ((_FIRST_CHAIN, "blocked"), (_TRIAL_CHAIN, "trial"))
+    }
+    wanted[_FIRST_CHAIN].append([{"vmap": {"key": {"meta": {"key": "nfproto"}}, "data": f"@{_ON_TRIAL}"}}])
+    # A table has flags only where somebody has put it to sleep, or has taken it.
+    return "flags" not in table and hooked == _HOOK and _rules(entries) == wanted
+
+
 def held(table: str = TABLE) -> dict[str, set[tuple[int, int]]] | None:
-    """What the kernel's sets hold, as ranges; None where there is no such table, or not all of it."""
+    """What the kernel's sets hold, as ranges; None where there is no such table, or it is not as it was made."""
     done = _nft(["-j", "list", "table", "inet", table])
     if done.returncode:
         return None
     entries = json.loads(done.stdout)["nftables"]
     found = {entry["set"]["name"]: entry["set"].get("elem", []) for entry in entries if "set" in entry}
-    rules = sum("rule" in entry for entry in entries)
     ways = [entry["map"].get("elem", []) for entry in entries if "map" in entry]
-    if set(found) != set(SETS.values()) or rules != len(SETS) + 1 or len(ways) != 1:
+    if set(found) != set(SETS.values()) or len(ways) != 1 or not _is_whole(entries):
         return None
     return {"on_trial": {(0, 0)} if ways[0] else set()} | {
         name: {_range(element) for element in elements} for name, elements in found.items()

@@ -9,7 +9,7 @@ import threading
 import time
 import typing as t
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from urllib.parse import urlsplit
@@ -82,7 +82,7 @@ class Account:
         self._places: list[Place] | None = None
         self._main: Place | None = None
         self._listing: Listing | None = None
-        self._cards: dict[str, bool] | None = None
+        self._cards: dict[str, bool] = {}
         self._has_events = False
         self._lock = threading.Lock()
 
@@ -103,12 +103,19 @@ class Account:
             self._places = self.at_square.places()
         return self._places
 
+    def list_cards(self) -> Iterator[str]:
+        """Its cards, page by page. None of them is asked for by itself afterwards."""
+        for card, is_enabled in self.at_square.cards():
+            self._cards[card] = is_enabled
+            yield card
+
     def has_card(self, card: str | None) -> bool:
         """Whether a card is on file and enabled."""
-        with self._lock:
-            if self._cards is None:
-                self._cards = dict(self.at_square.cards())
-            return self._cards.get(card or "", False)
+        if not card:
+            return False
+        if card not in self._cards:
+            self._cards[card] = self.at_square.has_card(card)
+        return self._cards[card]
 
     def would_show(self, location: str, since: datetime) -> bool:
         """Whether its listing would have a payment that was asked for at a location at that time: it is its own, and not too old."""

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import typing as t
+from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,7 +17,7 @@ from . import payment_due, payment_intent, payment_report
 from .billing_audit import present_of
 from .billing_terms import shown
 from .errors import IncidentError
-from .payment_accounts import Firm, Register, refuse_wrong_mode
+from .payment_accounts import Account, Firm, Register, refuse_wrong_mode
 from .payment_books import Sessions
 from .payment_charging import CARD_GONE, LEFT, NO_CARD, PAID_THERE, STOPPED, Done, Work, charge_one, found_at_square, recorded_of
 from .payment_due import Row
@@ -27,7 +28,7 @@ from .payment_resolution import resolve_one
 from .payment_schedule import DUE, Turn
 from .square_account import SquareDown, SquareRefusal
 from .square_credentials import KEY_VARIABLE, StoredCredentials
-from .square_payments import PaymentAccounts
+from .square_payments import CARDS_PAGE, PaymentAccounts
 
 _COMPANIES = "SELECT id::text FROM companies WHERE id = ANY(%s::uuid[])"
 # A payment may be made before its period begins, by a billing day of the month before.
@@ -122,16 +123,55 @@ def retry(scope: Scope, pace: Pace, incident: str, check_mode: bool) -> dict[str
         with ThreadPoolExecutor(max_workers=gate.hands) as threads:
             # What is open decides which periods may be charged at all.
             resolved = list(threads.map(lambda one: resolve_one(work, one[0], one[1], pace.patience), plan.open))
-            done = [one for group in threads.map(lambda rows: [charge_one(work, row) for row in rows], _by_card(plan.due)) for one in group]
+            done = _charge_all(work, plan.due, threads)
     return payment_report.retried(scope, plan, resolved, done, gate, check_mode)
 
 
-def _by_card(rows: Sequence[Row]) -> list[list[Row]]:
-    """The payments of one card go one after the other, the older months first: what becomes of one decides whether the next is tried."""
+def _charge_all(work: Work, due: Sequence[Row], threads: ThreadPoolExecutor) -> list[Done]:
+    """The payments of one card go one after the other, the older months first: what becomes of one decides whether the next is tried.
+
+    Where the cards of an account are listed, each is charged as soon as Square has shown it.
+    """
+    groups = _by_card(due)
+    begun: dict[str, Future[list[Done]]] = {}
+
+    def begin(card: str) -> None:
+        begun[card] = threads.submit(lambda: [charge_one(work, row) for row in groups[card]])
+
+    def list_and_begin(account: Account, cards: set[str]) -> None:
+        with suppress(SquareDown, SquareRefusal, Stopped):  # a charge that finds its card not listed asks for it, and tells
+            for card in account.list_cards():
+                if card in cards:
+                    cards.remove(card)
+                    begin(card)
+        for card in cards:
+            begin(card)
+
+    listed = _cards_to_list(work, due)
+    lists = [threads.submit(list_and_begin, account, cards) for account, cards in listed]
+    among_many = {card for _account, cards in listed for card in cards}
+    for card in groups:
+        if card not in among_many:
+            begin(card)
+    for one in lists:
+        one.result()
+    return [done for card in groups for done in begun[card].result()]
+
+
+def _by_card(rows: Sequence[Row]) -> dict[str, list[Row]]:
     groups: dict[str, list[Row]] = {}
     for row in sorted(rows, key=lambda row: row.begins_at):
         groups.setdefault(row.card or row.payment_id, []).append(row)
-    return list(groups.values())
+    return groups
+
+
+def _cards_to_list(work: Work, due: Sequence[Row]) -> list[tuple[Account, set[str]]]:
+    """The accounts of which so many cards are wanted that their list is sooner there than each by itself, with these cards."""
+    account_of = {row.card: work.register.account(row.company_id) for row in due if row.card}
+    wanted: dict[int, tuple[Account, set[str]]] = {}
+    for card, account in account_of.items():
+        wanted.setdefault(id(account), (account, set()))[1].add(card)
+    return [(account, cards) for account, cards in wanted.values() if len(cards) > CARDS_PAGE]
 
 
 def _register(scope: Scope, plan: Plan, stack: ExitStack, connections: int, gate: Gate) -> Register:
@@ -170,6 +210,9 @@ def _foreseen(work: Work, plan: Plan) -> tuple[list[Done], list[Done]]:
     """What a run would do, as far as reading tells."""
     opened = [Done(row, intent, None) for row, intent in plan.open]
     done: list[Done] = []
+    for account, _cards in _cards_to_list(work, plan.due):
+        with suppress(SquareDown, SquareRefusal, Stopped):  # as for a charge
+            deque(account.list_cards(), maxlen=0)
     for row in plan.due:
         if work.gate.reason is not None:
             done.append(Done(row, None, None, STOPPED, work.gate.reason))

@@ -17,10 +17,11 @@ import typing as t
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from datetime import datetime, timezone
+from urllib.parse import quote
 
 from . import square_transport
 from .errors import LibraryMissing
-from .square_account import MISSING_SDK, SquareDown, SquareLimited, SquareUnclear, refusal, seconds_of
+from .square_account import MISSING_SDK, SquareDown, SquareLimited, SquareRefusal, SquareUnclear, refusal, seconds_of
 
 if MISSING_SDK is None:
     import httpx
@@ -36,6 +37,8 @@ PAYMENT_SECONDS = 30.0
 _ASKED_ONCE: t.Any = {"max_retries": 0}
 _CODE = re.compile(r"[A-Z0-9_]{3,60}")
 _PAGE = 100
+# So many cards Square lists at once, and no other number.
+CARDS_PAGE = 25
 # How often a look is tried whose rate Square limits.
 _LOOKS = 4
 _FORMLESS = "an answer that has not the form of Square's API"
@@ -171,6 +174,17 @@ class PaymentAccount:
     def _cards(self, cursor: str | None) -> tuple[list[tuple[str, bool]], str | None]:
         page: t.Any = self._square.cards.list(include_disabled=True, cursor=cursor, request_options=_ASKED_ONCE)
         return [(str(one["id"]), one.get("enabled") is True) for one in _plain(page.response).get("cards", [])], page.response.cursor
+
+    def has_card(self, identity: str) -> bool:
+        """Whether a card is on file and enabled."""
+        # The SDK puts the id into the address as it is.
+        asked = functools.partial(self._square.cards.get, card_id=quote(identity, safe=":"), request_options=_ASKED_ONCE)
+        try:
+            return self._asked("a card", lambda: _plain(asked())["card"].get("enabled") is True)
+        except SquareRefusal as error:
+            if (error.status, error.code) != (404, "NOT_FOUND"):
+                raise
+            return False
 
     def subscription_status(self, identity: str) -> str:
         """What state a subscription is in."""

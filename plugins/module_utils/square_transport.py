@@ -23,7 +23,7 @@ with suppress(ImportError):  # without them nobody gets as far as making one
     import urllib3
 
 # What goes past the SDK, and the field in which it does.
-_PAST = ("payment", "payments", "cards", "events", "location", "locations")
+_PAST = ("payment", "payments", "card", "cards", "events", "location", "locations")
 PLAIN = "plain"
 
 

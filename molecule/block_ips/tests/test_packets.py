@@ -98,6 +98,25 @@ def test_what_was_flushed_comes_back_from_the_ledger(place: Place, attacker: Cli
     assert reached(attacker) == set()
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "add table inet {} {{ flags dormant; }}",
+        "insert rule inet {} prerouting accept",
+        "flush chain inet {0} prerouting; add rule inet {0} prerouting counter; add rule inet {0} prerouting counter; "
+        "add rule inet {0} prerouting counter",
+    ],
+    ids=["asleep", "let_in_before", "other_rules"],
+)
+def test_a_table_that_somebody_has_made_ineffective_is_made_anew(place: Place, attacker: Client, statement: str) -> None:
+    block(place, list(attacker.addresses.values()))
+    command("nft", statement.format(TABLE))
+    assert reached(attacker) == EVERYTHING
+    assert ip_block.reload(place)["restored"]
+    assert reached(attacker) == set()
+    assert not ip_block.reload(place)["changed"]
+
+
 def test_the_next_run_puts_back_what_was_lost_too(place: Place, attacker: Client) -> None:
     block(place, [attacker.addresses[4]])
     command("nft", "delete", "table", "inet", TABLE)

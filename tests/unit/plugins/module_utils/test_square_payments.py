@@ -119,9 +119,12 @@ def test_cards_and_subscriptions(square: SquareControl, shop: PaymentAccount) ->
     assert dict(shop.cards()) == {"ccof:card-1": True}
     square.set_card("ccof:card-1", enabled=False)
     assert dict(shop.cards()) == {"ccof:card-1": False}
+    assert not shop.has_card("ccof:card-1")
+    assert not shop.has_card("ccof:card-2")
     with pytest.raises(SquareRefusal, match="404"):
         shop.subscription_status("none")
     square.set_card("ccof:card-1", enabled=True)
+    assert shop.has_card("ccof:card-1")
 
 
 @pytest.mark.parametrize(
@@ -197,6 +200,20 @@ def test_what_is_asked_is_written_as_square_reads_it() -> None:
     account = PaymentAccount(token(1), "https://square.example.com", square_transport.Client(pool, 1))
     assert list(account.cards()) == []
     assert pool.asked == ["/v2/cards?include_disabled=true"]
+
+
+def test_the_id_of_a_card_leads_to_no_other_address() -> None:
+    pool = Scripted(200, {"card": {"enabled": True}})
+    account = PaymentAccount(token(1), "https://square.example.com", square_transport.Client(pool, 1))
+    assert account.has_card("../payments?x#y")
+    assert pool.asked == ["/v2/cards/..%2Fpayments%3Fx%23y"]
+
+
+def test_only_square_itself_says_that_a_card_is_gone() -> None:
+    with pytest.raises(SquareRefusal, match="404"):
+        answered(404, {"errors": []}).has_card("ccof:card-1")
+    with pytest.raises(SquareRefusal, match="401"):
+        answered(401, {"errors": [{"category": "AUTHENTICATION_ERROR", "code": "UNAUTHORIZED"}]}).has_card("ccof:card-1")
 
 
 @pytest.mark.parametrize(
