@@ -155,6 +155,8 @@ def test_one_secret_in_an_emergency_and_a_session_from_elsewhere(
     ("setting", "words"),
     [
         ({"rotation_secrets": "JWT_SECRETS"}, "JWT_SECRETS is none of POSTGRES_PASSWORD, JWT_SECRET, ENCRYPTION_KEY"),
+        ({"rotation_hooks": {"SENDGRID_API_KEY": "/nonexistent/hook.yml"}}, "there is no task file /nonexistent/hook.yml on the controller"),
+        ({"rotation_publish": "no.yml"}, "/playbooks/no.yml on the controller; correct rotation_hooks or rotation_publish"),
         ({"rotation_vault_password_file": "/nonexistent/password"}, "the vault password file /nonexistent/password cannot be read"),
     ],
     ids=lambda given: "-".join(given) if isinstance(given, dict) else "",
@@ -163,7 +165,7 @@ def test_bad_input_is_told_in_one_sentence(
     sandbox: Sandbox, secrets_of_the_stack: StackSecrets, player: Player, setting: dict[str, object], words: str
 ) -> None:
     before = sandbox.snapshot()
-    run = player.play("-e", json.dumps(setting))
+    run = player.play("--check", "-e", json.dumps(setting))
     assert run.status == 2
     assert words in run.said()
     assert "Traceback" not in run.output
