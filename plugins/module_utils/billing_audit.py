@@ -34,6 +34,20 @@ class Survey(t.NamedTuple):
     suspicious: list[str]
 
 
+def refuse_unknown_companies(connection: t.Any, named: Sequence[str] | None) -> None:
+    """Raise IncidentError for a company that is not there."""
+    if named is not None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT id::text FROM companies WHERE id = ANY(%s::uuid[])", (list(named),))
+            _refuse_unknown(named, [identity for (identity,) in cursor])
+
+
+def _refuse_unknown(named: Sequence[str], found: Sequence[str]) -> None:
+    unknown = sorted(set(named) - set(found))
+    if unknown:
+        raise IncidentError(f"there is no company {', '.join(unknown[:5])}; correct its id, or login_db")
+
+
 def survey(connection: t.Any, terms: Terms, now: datetime) -> Survey:
     """One pass over all companies, or the ones that were named. Raises IncidentError for a company that is not there."""
     named = terms.company_ids
@@ -53,9 +67,7 @@ def survey(connection: t.Any, terms: Terms, now: datetime) -> Survey:
         any(part.has_locations for part in parts),
         [company for part in parts for company in part.suspicious],
     )
-    unknown = sorted(set(named or ()) - set(found.suspicious))
-    if unknown:
-        raise IncidentError(f"there is no company {', '.join(unknown[:5])}; correct its id, or login_db")
+    _refuse_unknown(named or (), found.suspicious)
     return found
 
 

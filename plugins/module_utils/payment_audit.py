@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from . import payment_due, payment_intent
-from .billing_audit import present_of
+from .billing_audit import present_of, refuse_unknown_companies
 from .billing_terms import shown
 from .errors import IncidentError
 from .payment_accounts import PRODUCTION
@@ -22,7 +22,6 @@ from .payment_ledger import AtSquare, Subscriber, entries_of, look, subscribers_
 from .payment_options import PAYMENT_OPTIONS, Scope, scope_of
 from .payment_report import Told, customer
 from .payment_resolution import looked_up
-from .payment_retry import refuse_unknown
 from .payment_schedule import DUE, EXHAUSTED, MUST_ACT, PERSON, WAIT, Turn
 from .square_codes import CHARGED
 
@@ -56,7 +55,7 @@ def since_of(now: datetime, days: int) -> datetime:
 def seen_of(scope: Scope, days: int) -> Seen:
     """One look at the database."""
     with scope.books.reading() as connection:
-        refuse_unknown(connection, scope.company_ids)
+        refuse_unknown_companies(connection, scope.company_ids)
         now = present_of(connection)
         since = since_of(now, days)
         rows = payment_due.rows_of(connection, scope.company_ids, now)

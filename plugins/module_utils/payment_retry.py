@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from . import payment_due, payment_intent, payment_report
-from .billing_audit import present_of
+from .billing_audit import present_of, refuse_unknown_companies
 from .billing_terms import shown
 from .errors import IncidentError
 from .payment_accounts import Account, Firm, Register, refuse_wrong_mode
@@ -30,7 +30,6 @@ from .square_account import SquareDown, SquareRefusal
 from .square_credentials import KEY_VARIABLE, StoredCredentials
 from .square_payments import CARDS_PAGE, PaymentAccounts
 
-_COMPANIES = "SELECT id::text FROM companies WHERE id = ANY(%s::uuid[])"
 # A payment may be made before its period begins, by a billing day of the month before.
 _BEFORE_PERIOD = timedelta(days=1)
 
@@ -54,21 +53,10 @@ def firm_of(row: Row) -> Firm:
     return Firm(row.company_id, row.company, row.stored_token, row.stored_location, row.test_mode)
 
 
-def refuse_unknown(connection: t.Any, companies: Sequence[str] | None) -> None:
-    """Raise IncidentError for a company that is not there."""
-    if companies is None:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(_COMPANIES, (list(companies),))
-        unknown = sorted(set(companies) - {identity for (identity,) in cursor})
-    if unknown:
-        raise IncidentError(f"there is no company {', '.join(unknown[:5])}; correct its id, or login_db")
-
-
 def planned(scope: Scope) -> Plan:
     """What the database says is to be done."""
     with scope.books.reading() as connection:
-        refuse_unknown(connection, scope.company_ids)
+        refuse_unknown_companies(connection, scope.company_ids)
         now = present_of(connection)
         intents = {one.payment_id: one for one in payment_intent.open_intents(connection, scope.company_ids)}
         rows = payment_due.rows_of(connection, scope.company_ids, now, also=list(intents))

@@ -13,11 +13,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from . import billing_query
-from .billing_audit import AUDIT_OPTIONS, examine, present_of
+from .billing_audit import AUDIT_OPTIONS, examine, present_of, refuse_unknown_companies
 from .billing_database import server_and_password, transaction
 from .billing_discrepancy import APPROVE
 from .billing_terms import Terms, shown, terms_of
-from .errors import IncidentError, LibraryMissing
+from .errors import LibraryMissing
 from .password_login import Server
 from .square_account import Accounts, AtSquare, PlanPrice, SquareAccount, SquareDown, SquareRefusal, base_url_of, check_base_url
 from .square_credentials import KEY_VARIABLE, StoredCredentials, Unreadable
@@ -135,12 +135,8 @@ class Comparison:
 def candidates_of(connection: t.Any, terms: Terms) -> list[Candidate]:
     """The subscriptions to ask Square about, in the order of the companies' names. Raises IncidentError for a company that is not there."""
     named = terms.company_ids
+    refuse_unknown_companies(connection, named)
     with connection.cursor() as cursor:
-        if named is not None:
-            cursor.execute("SELECT id::text FROM companies WHERE id = ANY(%s::uuid[])", (list(named),))
-            unknown = sorted(set(named) - {identity for (identity,) in cursor})
-            if unknown:
-                raise IncidentError(f"there is no company {', '.join(unknown[:5])}; correct its id, or login_db")
         cursor.execute(billing_query.AT_SQUARE, {"companies": None if named is None else list(named)})
         return [Candidate(*row) for row in cursor]
 
