@@ -12,11 +12,11 @@ from typing import Any, Protocol
 from . import session_ending, sessions
 from .database_container import SYSTEM_USER, DatabaseContainer
 from .errors import IncidentError
-from .session_ending import TERMINATED, Rules, Verdict
+from .session_ending import CANCELLED, TERMINATED, Rules, Verdict
 
 # It is there whatever happened to the application's own database.
 MAINTENANCE_DATABASE = "postgres"
-# A session that is asked to end rolls back first, which takes milliseconds.
+# A session that is asked to end, or to leave its statement, rolls back first, which takes milliseconds.
 GONE_WITHIN = 5.0
 POLL_SECONDS = 0.1
 SQL_SECONDS = 2
@@ -85,12 +85,17 @@ def _described(session: Mapping[str, Any]) -> dict[str, Any]:
     return {name: session[name] for name in ("pid", *session_ending.IDENTITY, "state")}
 
 
-def _wait_until_gone(way: Way, ended: Sequence[Verdict]) -> None:
+def _wait_until_over(way: Way, ended: Sequence[Verdict], state: str) -> None:
+    """A server that is short of processors takes its time, and what is looked at next must not find again what was just ended."""
+    remaining, asked, there = {
+        TERMINATED: (session_ending.still_there, "session {} was asked to end", "there"),
+        CANCELLED: (session_ending.still_at_work, "the statement of session {} was cancelled", "at work"),
+    }[state]
     deadline = time.monotonic() + GONE_WITHIN
-    while left := session_ending.still_there(ended, way.look([one.pid for one in ended])):
+    while left := remaining(ended, way.look([one.pid for one in ended])):
         if time.monotonic() > deadline:
-            numbers = ", ".join(str(pid) for pid in left)
-            raise IncidentError(f"session {numbers} was asked to end and is still there after {GONE_WITHIN:g} s; look at what it does")
+            told = asked.format(", ".join(str(pid) for pid in left))
+            raise IncidentError(f"{told} and is still {there} after {GONE_WITHIN:g} s; look at what it does")
         time.sleep(POLL_SECONDS)
 
 
@@ -114,8 +119,8 @@ def carry_out(way: Way, wanted: Sequence[Mapping[str, Any]], state: str, rules: 
         for one in chosen
         if became.get(one.pid) not in ("signalled", "gone")
     ]
-    if ended and state == TERMINATED and not check_mode:
-        _wait_until_gone(way, ended)
+    if ended and not check_mode:
+        _wait_until_over(way, ended, state)
 
 
 def end_sessions(

@@ -133,6 +133,22 @@ def still_there(verdicts: Iterable[Verdict], current: Iterable[Mapping[str, Any]
     return [one.pid for one in verdicts if one.session and starts.get(one.pid) == one.session["backend_start"]]
 
 
+def still_at_work(verdicts: Iterable[Verdict], current: Iterable[Mapping[str, Any]]) -> list[int]:
+    """Those whose statement was to be cancelled and still is what they do."""
+    listed = list(current)
+    by_pid = {int(one["pid"]): one for one in listed}
+    sessions = {one.pid: one.session for one in verdicts if one.session}
+    return [pid for pid in still_there(verdicts, listed) if _is_same_work(sessions[pid], by_pid[pid])]
+
+
+def _is_same_work(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    if now["state"] != "active":
+        return False
+    seconds = before["state_seconds"], now["state_seconds"]
+    # Without SQL a statement that has followed it cannot be told from it.
+    return None in seconds or seconds[1] >= seconds[0]
+
+
 def sessions_sql(pids: Iterable[int]) -> str:
     """The question about the processes of these numbers, whatever they are; answered like the catalogue's sessions."""
     numbers = ", ".join(str(int(pid)) for pid in pids)

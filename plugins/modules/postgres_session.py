@@ -44,6 +44,7 @@ options:
     description:
       - V(terminated) ends the session, and its open transaction is rolled back.
       - V(cancelled) ends only the statement at work; the session stays.
+      - Either is waited for, five seconds at most, after which the module fails.
     type: str
     choices: [terminated, cancelled]
     default: terminated

@@ -155,7 +155,10 @@ def test_one_secret_in_an_emergency_and_a_session_from_elsewhere(
     ("setting", "words"),
     [
         ({"rotation_secrets": "JWT_SECRETS"}, "JWT_SECRETS is none of POSTGRES_PASSWORD, JWT_SECRET, ENCRYPTION_KEY"),
-        ({"rotation_hooks": {"SENDGRID_API_KEY": "/nonexistent/hook.yml"}}, "there is no task file /nonexistent/hook.yml on the controller"),
+        (
+            {"rotation_hooks": {"SENDGRID_API_KEY": "/nonexistent/hook.yml"}},
+            "there is no task file /nonexistent/hook.yml on the controller",
+        ),
         ({"rotation_publish": "no.yml"}, "/playbooks/no.yml on the controller; correct rotation_hooks or rotation_publish"),
         ({"rotation_vault_password_file": "/nonexistent/password"}, "the vault password file /nonexistent/password cannot be read"),
     ],

@@ -106,6 +106,22 @@ def test_those_are_still_there_that_have_number_and_start() -> None:
     assert session_ending.still_there(verdicts, [session(), session(8, backend_start="2026-11-23T12:14:00Z"), session(9)]) == [7]
 
 
+@pytest.mark.parametrize(
+    ("now", "is_at_work"),
+    [
+        ({"state": "active", "state_seconds": 40.5}, True),
+        ({"state": "active", "state_seconds": None}, True),
+        ({"state": "active", "state_seconds": 0.1}, False),
+        ({"state": "idle in transaction (aborted)", "state_seconds": 0.1}, False),
+    ],
+    ids=["the_same", "seen_by_its_title", "the_next_one", "cancelled"],
+)
+def test_whose_statement_is_still_at_work(now: dict[str, Any], is_at_work: bool) -> None:
+    verdicts = [Verdict(7, "end", "", session(state="active"))]
+    assert session_ending.still_at_work(verdicts, [session(**now)]) == ([7] if is_at_work else [])
+    assert session_ending.still_at_work(verdicts, []) == []
+
+
 def _ticks(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19])
 
@@ -220,9 +236,34 @@ def test_a_session_that_does_not_go_is_told(monkeypatch: pytest.MonkeyPatch) -> 
         carry_out([Way([session(7)], dies=False)], [{"pid": 7}])
 
 
-def test_a_cancelled_session_stays() -> None:
-    way = Way([session(7)], dies=False)
-    assert [one["pid"] for one in carry_out([way], [{"pid": 7}], state="cancelled")["ended"]] == [7]
+class Busy(Way):
+    """A server so short of processors that a cancelled statement goes on for so many looks."""
+
+    def __init__(self, looks: int) -> None:
+        super().__init__([session(7, state="active")], dies=False)
+        self.looks = looks
+
+    def look(self, pids: Any) -> list[dict[str, Any]]:
+        self.looks -= bool(self.ended)
+        return super().look(pids) if self.looks > 0 else [session(7, state_seconds=0.1)]
+
+
+def cancel(way: Way) -> dict[str, Any]:
+    result = empty()
+    session_ender.end_sessions([way], [{"pid": 7}], "cancelled", Rules(("active",), 0), False, result)
+    return result
+
+
+def test_a_cancelled_session_stays_and_its_statement_is_over() -> None:
+    way = Busy(3)
+    assert [one["pid"] for one in cancel(way)["ended"]] == [7]
+    assert way.looks == 0
+
+
+def test_a_statement_that_does_not_end_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_ender, "GONE_WITHIN", 0.15)
+    with pytest.raises(IncidentError, match="the statement of session 7 was cancelled and is still at work"):
+        cancel(Busy(99))
 
 
 class Container:
