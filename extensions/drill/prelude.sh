@@ -35,7 +35,10 @@ compose() {
   docker compose --env-file "$ENV_FILE" -p "$PROJECT" "${files[@]}" "$@"
 }
 env_value() { sed -n "s/^$1=//p" "$ENV_FILE" | tail -n 1; }
-admin_sql() { docker exec -i "$POSTGRES" psql -X -q -A -t -v ON_ERROR_STOP=1 -U "$DB_USER" -d "${1:-postgres}"; }
+# Whatever the fault gives the role: with a millisecond one look is answered and the next is not.
+admin_sql() {
+  docker exec -i -e PGOPTIONS="-c statement_timeout=0 ${PGOPTIONS:-}" "$POSTGRES" psql -X -q -A -t -v ON_ERROR_STOP=1 -U "$DB_USER" -d "${1:-postgres}"
+}
 login() {
   docker exec -i -e PGPASSWORD "$POSTGRES" sh -c 'exec psql -X -q -A -t -v ON_ERROR_STOP=1 -h "$(hostname)" "$0" "$1"' "$DB_NAME" "$DB_USER"
 }

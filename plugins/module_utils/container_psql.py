@@ -40,8 +40,9 @@ def run_psql(engine: CommandRunner, container: str, user: str, database: str, sq
     """What psql prints for the SQL, which goes in by standard input, since anybody on the host can read a command line."""
     command = ["psql", "-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", "-U", user, "-d", database, "-f", "-"]
     # With `\q` psql ends by itself: not every proxy before the engine hands on that only one direction was closed.
-    script = f"SET statement_timeout = '{timeout}s';\n{sql}\n\\q\n"
-    environment = {"PGCONNECT_TIMEOUT": str(timeout)}
+    script = f"{sql}\n\\q\n"
+    # With the login and not by a statement, which would be subject to what the role is given: that may be a millisecond.
+    environment = {"PGCONNECT_TIMEOUT": str(timeout), "PGOPTIONS": f"-c statement_timeout={timeout}s"}
     try:
         status, output, errors = engine.run(container, command, environment=environment, typed=script.encode("utf-8"), seconds=timeout + 1)
     except EngineRefused as error:

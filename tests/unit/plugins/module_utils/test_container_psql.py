@@ -28,9 +28,9 @@ def test_sql_goes_in_by_standard_input(engine: EngineServer) -> None:
     engine.prints = lambda _ran: framed((1, b"on"), (2, b"NOTICE: x\n"), (1, b"e\n"))
     assert ask(engine, "SELECT 'one'") == "one\n"
     (ran,) = engine.ran
-    assert ran.typed == b"SET statement_timeout = '5s';\nSELECT 'one'\n\\q\n"
+    assert ran.typed == b"SELECT 'one'\n\\q\n"
     assert "SELECT" not in str(ran.wanted)
-    assert ran.wanted["Env"] == ["PGCONNECT_TIMEOUT=5"]
+    assert ran.wanted["Env"] == ["PGCONNECT_TIMEOUT=5", "PGOPTIONS=-c statement_timeout=5s"]
 
 
 def refused_as(engine: EngineServer, words: str, timeout: int = 5) -> None:
