@@ -115,6 +115,24 @@ def test_a_card_that_was_refused_for_good_is_tried_for_no_other_month(books: Boo
     assert len(retry(books, square, max_age_days=3650)["charged"]) == 4
 
 
+@pytest.mark.parametrize(("companies", "lists"), [(2, 0), (60, 3)], ids=["few", "many"])
+def test_a_card_that_is_gone_is_not_tried(books: Books, square: SquareControl, companies: int, lists: int) -> None:
+    """Few cards are asked for one by one. Of many the account's list is asked for, and by itself only what is not in it."""
+    fill(books, square, companies)
+    disabled, unknown = identity("payment", 1, 0), identity("payment", 2, 0)
+    square.set_card("ccof:card-1", enabled=False)
+    books.ask("UPDATE subscriptions SET square_card_id = 'ccof:none' WHERE square_card_id = 'ccof:card-2'")
+    planned = retry(books, square, check_mode=True)
+    assert len(planned["would_charge"]) == companies - 2
+    before = len(square.ledger()["requests"])
+    done = retry(books, square)
+    asked = [one["path"] for one in square.ledger()["requests"][before:] if one["path"].startswith("/v2/cards")]
+    assert asked.count("/v2/cards") == lists
+    assert len(asked) - lists == (1 if lists else 2)
+    assert (len(done["charged"]), len(square.charges())) == (companies - 2, companies - 2)
+    assert {one["payment_id"] for one in done["left"] if one["verdict"] == "card_gone"} == {disabled, unknown}
+
+
 def test_a_card_is_not_declined_more_often_than_its_network_allows(books: Books, square: SquareControl) -> None:
     """Also where as many months are due at once."""
     fill(books, square, 1, 8)
