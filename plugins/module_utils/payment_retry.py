@@ -135,11 +135,11 @@ def _charge_all(work: Work, due: Sequence[Row], threads: ThreadPoolExecutor) -> 
         for card in cards:
             begin(card)
 
-    listed = _cards_to_list(work, due)
-    lists = [threads.submit(list_and_begin, account, cards) for account, cards in listed]
-    among_many = {card for _account, cards in listed for card in cards}
+    wanted = _cards_to_list(work, due)
+    listed = {card for _account, cards in wanted for card in cards}
+    lists = [threads.submit(list_and_begin, account, cards) for account, cards in wanted]
     for card in groups:
-        if card not in among_many:
+        if card not in listed:
             begin(card)
     for one in lists:
         one.result()
