@@ -12,6 +12,8 @@ die() { printf 'drill: %s\n' "$*" >&2; exit 1; }
 # What DRILL asks for, as a setting of the playbook.
 asked=drill_faults
 [ "${DRILL:-}" != disaster_recovery ] || asked=drill_scenario
+# As JSON: in `name=value` a blank would end the value, and the rest be another setting or lost.
+as_json() { .venv/bin/python -c 'import json, sys; print(json.dumps(dict(zip(sys.argv[1::2], sys.argv[2::2]))))' "$@"; }
 setting() { sed -n "s/^$1=//p" "$env_file" | tail -n 1; }
 
 if [ -n "${APP:-}" ]; then
@@ -19,8 +21,7 @@ if [ -n "${APP:-}" ]; then
   headline "A disposable stack of $app"
   molecule/stack/stack.sh up "$app"
   headline "ansible-playbook playbooks/drill.yml"
-  variables=$(.venv/bin/python -c 'import json, sys; print(json.dumps({"drill_app_dir": sys.argv[1], sys.argv[2]: sys.argv[3]}))' \
-    "$app" "$asked" "${DRILL:-postgres_stopped}")
+  variables=$(as_json drill_app_dir "$app" "$asked" "${DRILL:-postgres_stopped}")
   # What this shell exports would go before the generated values where a service is made anew.
   while read -r name; do unset "$name"; done < <(sed -n '/^SANDBOX_/!s/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p' \
     ".cache/app/${SANDBOX_PROJECT:-circuit-sage-sandbox}/.env.production" | grep -vxE 'HOME|PATH')
@@ -32,7 +33,7 @@ molecule/stack/stack.sh up
 
 if [ -n "${DRILL:-}" ]; then
   headline "ansible-playbook playbooks/drill.yml"
-  exec .venv/bin/ansible-playbook playbooks/drill.yml --extra-vars "$asked=$DRILL"
+  exec .venv/bin/ansible-playbook playbooks/drill.yml --extra-vars "$(as_json "$asked" "$DRILL")"
 fi
 
 headline "Its database is stopped"

@@ -58,6 +58,9 @@ class ActionModule(DrillAction):
             found.update(status="skipped", reasons=[reason])
         else:
             self._drill_and_judge(found)
+        if self._fault["id"].startswith(drill_faults.HEALTHY_ID) and not found["outcome"]:
+            # What cannot look at a healthy system will mend no broken one.
+            return {**result, "failed": True, "msg": f"{self._fault['id']}: {'; '.join(found['reasons'])}; no fault was brought about"}
         recovered = found["seconds_to_recover"]
         text = f"{self._fault['id']}: {found['status']}"
         text += f", {found['outcome']} after {found['playbook_seconds']:.1f} s" if found["outcome"] else ""
@@ -83,11 +86,15 @@ class ActionModule(DrillAction):
     def _drill(self, found: Mapping) -> None:
         fault = self._fault
         self._wait(drill_faults.HEALTHY, HEALTH_SECONDS, "the system is not healthy, so that nothing can be drilled on it")
-        self._sql(_HEARTBEAT)
+        if self._bites():
+            raise IncidentError("its symptom shows before it is brought about, so that it would prove nothing; correct its symptom")
+        # Before the rest: where another drill is under way nothing of it may be touched.
+        self._shell(drill_faults.watchdog(self._names, fault["revert"], self._options["revert_seconds"]), "its watchdog")
+        armed = time.monotonic()
         watch = drill_probe.watch_service(self._options["urls"], True)
         try:
             self._began = time.monotonic()
-            self._shell(drill_faults.watchdog(self._names, fault["revert"], self._options["revert_seconds"]), "its watchdog")
+            self._sql(_HEARTBEAT)
             self._mark("injected", fault["title"])
             self._part(fault["inject"], "its injection")
             # Not before: some faults bite only a backend that nobody has asked anything for a while.
@@ -96,6 +103,11 @@ class ActionModule(DrillAction):
             found["bit"], found["bite_seconds"] = True, round(time.monotonic() - self._began, 2)
             self._mark("bit", "its symptom shows")
             self._respond(found, watch)
+            if time.monotonic() - armed > self._options["revert_seconds"]:
+                raise IncidentError(
+                    f"its watchdog took it back after {self._options['revert_seconds']} s, while it was being drilled, so that nothing of"
+                    " this counts; give more drill_revert_seconds"
+                )
         finally:
             self._revert(found, watch)
 
@@ -174,11 +186,13 @@ class ActionModule(DrillAction):
         # Again and again: taking it back may need a server that is just coming up.
         while (problem := self._try(self._fault["revert"])) is None and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
-        self._mark("reverted", "the fault is taken back")
         try:
             if problem is None:
+                self._mark("reverted", "the fault could not be taken back")
                 raise IncidentError("it could not be taken back; do by hand what its file says under revert")
+            self._mark("reverted", "the fault is taken back")
             self._wait(drill_faults.HEALTHY, HEALTH_SECONDS, "the system was not healthy again when the fault was taken back")
+            self._await_no_symptom()
             self._shell(drill_faults.script(self._names, drill_faults.DISARM), "the watchdog's end")
             kept = int(self._sql("SELECT count(*) FROM circuit_sage_ops.drill_heartbeat;").strip() or 0)
             self._sql("DROP TABLE circuit_sage_ops.drill_heartbeat;")
@@ -191,6 +205,17 @@ class ActionModule(DrillAction):
             watch.end()
             found["requests"] = {"sent": len(watch.looks), "failed": sum(not look.well for look in watch.looks)}
             found["probes"] = [[round(look.at - self._began, 2), look.well] for look in watch.looks]
+
+    def _await_no_symptom(self) -> None:
+        deadline = time.monotonic() + BITE_SECONDS
+        while self._bites():
+            if time.monotonic() > deadline:
+                raise IncidentError("its symptom still shows when it was taken back; correct its revert, and do by hand what it should do")
+            time.sleep(POLL_SECONDS)
+
+    def _bites(self) -> bool:
+        """Whether the symptom shows. Where nothing is broken there is none."""
+        return not self._fault["id"].startswith(drill_faults.HEALTHY_ID) and self._try(self._fault["symptom"]) is not None
 
     # Its tools
 

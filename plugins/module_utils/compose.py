@@ -24,6 +24,8 @@ _ENTRY = re.compile(r"\s*(?:-\s+)?[\"']?(?P<name>[A-Za-z_]\w*)[\"']?\s*[:=](?P<v
 # The environment of the caller goes before the env file in Compose: it is kept out, but for what finds the program and its settings.
 _KEPT = ("PATH", "HOME", "DOCKER_CONFIG")
 STANDARD_INPUT = "-"
+# Without these nothing works, however the env file says so: an empty one is lost too.
+NEVER_EMPTY = frozenset({"ENCRYPTION_KEY", "JWT_SECRET", "POSTGRES_PASSWORD"})
 _BY_CLIENT = ["docker", "compose"]
 # Where Docker's client looks for its plugins, after the user's own folder and those that the user's settings name.
 # https://github.com/docker/cli/blob/master/cli-plugins/manager/manager_unix.go
@@ -47,7 +49,7 @@ def _without_a_value(text: str, variables: Mapping[str, str]) -> Iterator[str]:
         name, operator = match.group("plain") or match.group("braced"), match.group("operator") or ""
         if name is None:
             continue
-        present = bool(variables.get(name)) if operator.startswith(":") else name in variables
+        present = bool(variables.get(name)) if operator.startswith(":") or name in NEVER_EMPTY else name in variables
         if operator.endswith("-") == present and operator[-1:] in ("-", "+"):
             # The word after the operator is not used.
             position = closing_brace(text, position)
@@ -60,7 +62,10 @@ def _lines(text: str) -> Iterator[str]:
 
 
 def missing_variables(text: str, variables: Mapping[str, str]) -> list[str]:
-    """The variables that the compose file needs and the env file lacks. One that is there and empty is meant so, but for `${NAME:?}`."""
+    """The variables that the compose file needs and the env file lacks.
+
+    One that is there and empty is meant so, but for `${NAME:?}` and those of NEVER_EMPTY.
+    """
     return sorted({name for line in _lines(text) for name in _without_a_value(line, variables)})
 
 

@@ -14,7 +14,7 @@ import json
 import typing as t
 from collections.abc import Sequence
 
-from . import baseline, payment_observation, square_report
+from . import baseline, payment_observation, postgres_errors, square_report
 from .baseline import LAYERS
 from .errors import IncidentError
 from .symptoms import answers, closed_on_purpose, symptoms_of
@@ -222,15 +222,20 @@ def on_its_way(observations: Mapping, findings: Sequence[Mapping]) -> str | None
 
     So it is when Docker has started it once more, by itself, just before the look.
     """
-    backend, probes = (observations["stack"].get("services") or {}).get("backend") or {}, observations["edge"]["probes"]
-    age = backend.get("started_seconds_ago")
-    if backend.get("state") != "running" or age is None or age >= YOUNG_SECONDS or observations["postgres"]["error"]:
+    services, probes = observations["stack"].get("services") or {}, observations["edge"]["probes"]
+    error, late, name = observations["postgres"]["error"], "backend", "the backend"
+    if error and error["class"] in postgres_errors.PASSING:
+        # A server refuses until it has started, or has recovered from a crash; its backend comes up after it.
+        late, name = "postgres", "PostgreSQL"
+    elif error or not probes or not {probe["class"] for probe in probes} <= NOBODY_LISTENS:
         return None
-    if not probes or not {probe["class"] for probe in probes} <= NOBODY_LISTENS:
+    service = services.get(late) or {}
+    age = service.get("started_seconds_ago")
+    if service.get("state") != "running" or age is None or age >= YOUNG_SECONDS:
         return None
     if not all(finding.get("harmless") or finding.get("drift") for finding in findings):
         return None
-    return f"no known cause explains it, but the backend began {age} s ago and may not listen yet; it is looked at again after a while"
+    return f"no known cause explains it, but {name} began {age} s ago and may not listen yet; it is looked at again after a while"
 
 
 def seen(observations: Mapping) -> str:

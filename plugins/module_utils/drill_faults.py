@@ -21,6 +21,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "extensions" / "drill" / "faults"
 PRELUDE = FOLDER.parent / "prelude.sh"
 REQUIRED = ("id", "incident", "title", "inject", "symptom", "revert", "expect")
 OPTIONAL = ("needs",)
+EXPECTED = ("cause", "outcome", "touches", "restarts", "waits")
 # What is drilled: fault after fault, or the loss of the whole database.
 FAULTS, DISASTER_RECOVERY = "faults", "disaster_recovery"
 SCENARIOS = (FAULTS, DISASTER_RECOVERY)
@@ -66,23 +67,34 @@ def check(fault: t.Any, path: Path) -> Mapping:
     missing = [key for key in REQUIRED if key not in fault]
     if missing:
         raise IncidentError(f"the fault file {path} lacks {', '.join(missing)}; add it")
-    unknown = sorted(set(fault) - set(REQUIRED) - set(OPTIONAL))
+    unknown = sorted(str(key) for key in set(fault) - set(REQUIRED) - set(OPTIONAL))
     if unknown:
         raise IncidentError(
             f"the fault file {path} has unknown keys {', '.join(unknown)}; the known ones are {', '.join(REQUIRED + OPTIONAL)}"
         )
     if fault["id"] != path.stem:
         raise IncidentError(f"the fault file {path} has the id {fault['id']}; name the file as the fault")
+    no_text = [key for key in ("title", "inject", "symptom", "revert") if not isinstance(fault[key], str) or not fault[key].strip()]
+    if no_text:
+        raise IncidentError(f"the fault file {path}: {', '.join(no_text)} must be text that is not empty; put it into quotes")
     # The incident is the playbook that the drill runs, and a role with causes is what such a playbook is made of.
     incidents = roles_with_causes()
     if fault["incident"] not in incidents:
         raise IncidentError(f"the fault file {path} has the incident {fault['incident']}; use one of {', '.join(incidents)}")
     needs = fault.get("needs", [])
-    if not isinstance(needs, list) or not set(needs) <= set(NEEDS):
+    if not isinstance(needs, list) or any(need not in NEEDS for need in needs):
         raise IncidentError(f"the fault file {path}: needs is a list of what the fault needs, out of {', '.join(NEEDS)}")
     expect = fault["expect"]
     if not isinstance(expect, dict) or not expect.get("cause") or expect.get("outcome") not in OUTCOMES:
         raise IncidentError(f"the fault file {path}: expect needs a cause, and an outcome that is one of {', '.join(OUTCOMES)}")
+    unknown = sorted(str(key) for key in set(expect) - set(EXPECTED))
+    if unknown:
+        raise IncidentError(
+            f"the fault file {path}: expect has unknown keys {', '.join(unknown)}; the known ones are {', '.join(EXPECTED)}"
+        )
+    for key in ("touches", "restarts"):
+        if not isinstance(expect.get(key, []), list):
+            raise IncidentError(f"the fault file {path}: {key} of expect is a list, for example [postgres]")
     return t.cast(Mapping, fault)
 
 
@@ -93,7 +105,7 @@ def read(path: Path) -> Mapping:
 
     try:
         content = read_yaml(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:
         reason = getattr(error, "strerror", None) or "it is not YAML"
         raise IncidentError(f"the fault file {path} cannot be read ({reason}); mend it or take it out of drill_fault_path") from None
     return check(content, path)
@@ -235,11 +247,22 @@ mine && rm -f "$STATE/armed"
 """
 
 
+# A fault that is still to be taken back is another drill's, or one that could not be: its watchdog must not be lost.
+_BUSY = """
+pid= born=
+read -r pid born 2>/dev/null <"$STATE/armed" || true
+if [ -n "$pid" ] && [ "$born" = "$(cut -d ' ' -f 22 "/proc/$pid/stat" 2>/dev/null)" ]; then
+  echo "another drill is under way, or a fault is still to be taken back by its watchdog (process $pid); wait until that has ended" >&2
+  exit 1
+fi
+"""
+
+
 def watchdog(names: Mapping, revert: str, seconds: int) -> str:
     """A script that starts a process of its own which takes the fault back after so many seconds, unless the drill does before."""
     inner = script(names, revert)
     start = f"setsid bash -c {shlex.quote(_WATCHDOG)} {shlex.quote(inner)} {seconds} >/dev/null 2>&1 </dev/null &"
-    return script(names, f'{DISARM}{start}\nuntil [ -e "$STATE/armed" ]; do sleep 0.05; done\n')
+    return script(names, f'{_BUSY}{DISARM}{start}\nuntil [ -e "$STATE/armed" ]; do sleep 0.05; done\n')
 
 
 DISARM = 'rm -f "$STATE/armed"\n'

@@ -73,13 +73,11 @@ def read(text: str, path: str) -> Mapping:
 def stale(held: Mapping, now: datetime | None = None) -> str | None:
     """Return why the lock may be taken over, or None while its owner lives.
 
-    An owner on this very machine is looked up; any other is believed until the lock expires.
+    An owner on this very machine is looked up, however long it takes; any other is believed until the lock expires.
     """
-    if datetime.fromisoformat(held["expires_at"]) <= (now or datetime.now(timezone.utc)):
-        return f"it expired at {held['expires_at']}"
-    if held.get("boot") and held["boot"] == boot_id() and start_ticks(int(held["pid"])) != held.get("ticks"):
-        return f"its process {held['pid']} has ended"
-    return None
+    if held.get("boot") and held["boot"] == boot_id():
+        return None if start_ticks(int(held["pid"])) == held.get("ticks") else f"its process {held['pid']} has ended"
+    return f"it expired at {held['expires_at']}" if datetime.fromisoformat(held["expires_at"]) <= (now or datetime.now(timezone.utc)) else None
 
 
 def refusal(held: Mapping) -> str:
@@ -87,5 +85,5 @@ def refusal(held: Mapping) -> str:
     return (
         f"another run is at work on this stack: incident {held['incident']} of {held['owner']} (process {held['pid']}) "
         f"since {held['taken_at']}; "
-        f"wait for it, or for its lock to expire at {held['expires_at']}"
+        f"wait for it, or, where its machine is gone, for its lock to expire at {held['expires_at']}"
     )

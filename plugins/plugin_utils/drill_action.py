@@ -26,6 +26,14 @@ PLAYBOOK_SECONDS = 300
 PART_SECONDS = 120
 POLL_SECONDS = 0.2
 COLLECTION = "circuit_sage.incident_response"
+# What the user has given the drill to get at its variables and its hosts, by the option of ansible-playbook.
+_HANDED_ON = {
+    "--extra-vars": "extra_vars",
+    "--vault-id": "vault_ids",
+    "--vault-password-file": "vault_password_files",
+    "--user": "remote_user",
+    "--private-key": "private_key_file",
+}
 
 Mapping = dict[str, t.Any]
 
@@ -96,8 +104,12 @@ class DrillAction(ActionBase):
         command = [str(Path(sys.executable).parent / "ansible-playbook"), f"{COLLECTION}.{playbook}"]
         for source in self._vars.get("ansible_inventory_sources") or []:
             command += ["--inventory", source]
-        for given in context.CLIARGS.get("extra_vars") or ():
-            command += ["--extra-vars", given]
+        for option, name in _HANDED_ON.items():
+            given = context.CLIARGS.get(name) or ()
+            for value in (given,) if isinstance(given, str) else given:
+                command += [option, value]
+        if context.CLIARGS.get("become"):
+            command.append("--become")
         command += ["--limit", self._vars["inventory_hostname"], "--extra-vars", json.dumps({"incident_record_dir": str(records)})]
         environment = {**os.environ, "ANSIBLE_FORCE_COLOR": "false"}
         if C.CONFIG_FILE:

@@ -120,13 +120,14 @@ class Oddity:
     words: str
 
 
+# The server says of it "password authentication failed", as of a wrong one.
+EXPIRED = Oddity(
+    """ALTER ROLE "{role}" VALID UNTIL '2001-01-01'""",
+    """UPDATE pg_authid SET rolvaliduntil = NULL WHERE rolname = '{role}'""",
+    "has expired",
+)
+
 ODDITIES = {
-    # The server says of it "password authentication failed", as of a wrong one.
-    "password_expired": Oddity(
-        """ALTER ROLE "{role}" VALID UNTIL '2001-01-01'""",
-        """UPDATE pg_authid SET rolvaliduntil = NULL WHERE rolname = '{role}'""",
-        "password authentication failed",
-    ),
     "search_path_elsewhere": Oddity(
         """ALTER ROLE "{role}" SET search_path = nowhere""", """ALTER ROLE "{role}" RESET search_path""", "does not exist"
     ),
@@ -166,15 +167,25 @@ def test_unknown_fault_is_left_alone(sandbox: Sandbox, player: Player, name: str
         assert ODDITIES[name].words in run.record.report
 
 
-def test_stopped_backend_is_not_the_databases_fault(sandbox: Sandbox, player: Player) -> None:
-    """Somebody stopped it, the database is well: db_failure says so and does not start what it does not own."""
+def test_an_expired_password_is_told_from_a_wrong_one(sandbox: Sandbox, player: Player) -> None:
+    """Nobody has recorded until when it was to hold: it is named, and a person says until when."""
+    with odd(sandbox, EXPIRED):
+        broken = sandbox.snapshot()
+        run = player.play()
+        assert_left_alone(run, sandbox.snapshot().changes_since(broken))
+        assert run.record.causes == ["password_expired"]
+        assert EXPIRED.words in run.said()
+        assert "VALID UNTIL" in last_words(run)
+
+
+def test_a_stopped_backend_is_started_whoever_is_asked(sandbox: Sandbox, player: Player) -> None:
+    """Somebody stopped it, and the database is well: service_outage's cause is named and mended, and nothing else is touched."""
     sandbox.docker.api.stop(sandbox.backend_container, timeout=2)
     try:
         broken = sandbox.snapshot()
         run = player.play()
-        assert_left_alone(run, sandbox.snapshot().changes_since(broken))
-        assert run.record.causes == []
-        assert "backend is exited" in last_words(run)
+        assert (run.status, run.record.outcome, run.record.causes) == (0, "resolved", ["backend_stopped"]), run.output
+        assert sandbox.snapshot().changes_since(broken).keys() == {"backend"}
     finally:
         sandbox.docker.api.start(sandbox.backend_container)
         sandbox.restore()

@@ -22,7 +22,6 @@ def computing(**changes: t.Any) -> dict[str, t.Any]:
 SILENT = {"url": "u", "status": None, "class": "timeout", "database": None, "milliseconds": 3000}
 
 NEAR_MISSES = {
-    "an expired password is refused in the words of a changed one": recorded("database_password_moved", postgres__role__expired=True),
     "a password that never worked in this container proves nothing about the role": recorded(
         "database_password_moved",
         postgres__password={
@@ -91,6 +90,15 @@ NEAR_MISSES = {
         "healthy", stack__services__backend__state="restarting", postgres__error={"class": "other", "message": "m", "sqlstate": None}
     ),
 }
+
+
+def test_an_expired_password_is_told_from_a_wrong_one_and_put_back_where_its_end_is_recorded() -> None:
+    expired = recorded("database_password_moved", postgres__role__expired=True)
+    (finding,) = diagnosis.diagnose(expired, CAUSES)
+    assert (finding["id"], finding["remedy"]) == ("password_expired", None)
+    path = "postgres.role.valid_until"
+    end = {"path": path, "component": "postgres", "layer": "authentication", "was": None, "now": "2001-01-01", "text": path}
+    assert found({**expired, "drift": [end]}) == [f"drift:{path}"]
 
 
 @pytest.mark.parametrize("name", NEAR_MISSES)

@@ -15,6 +15,7 @@ from ansible_collections.circuit_sage.incident_response.plugins.module_utils imp
 GOOD_IMAGE = recorded("bad_release")["release"]["previous"]["id"]
 BAD_IMAGE = recorded("bad_release")["release"]["id"]
 FAULTS = (
+    "backend_stopped",
     "bad_release",
     "certificate_expired",
     "certificate_key_mismatch",
@@ -103,6 +104,11 @@ NEAR_MISSES = {
         ["network_detached"],
     ),
     "a backend that asks the engine's name server has a right resolver": (recorded("dns_broken", resolver__embedded=True), []),
+    "a backend that ended with an error was stopped by nobody": (recorded("backend_stopped", stack__services__backend__exit_code=1), []),
+    "a backend that Docker could not start was stopped by nobody": (
+        recorded("backend_stopped", stack__services__backend__error="port is already allocated"),
+        [],
+    ),
     "a frontend that is missing is not stopped": (recorded("frontend_stopped", stack__services__frontend__state="missing"), []),
 }
 

@@ -27,17 +27,25 @@ services:
       NEEDED: ${E:?say why}
       NESTED: ${F:-${G}}
       UNLESS: ${H:+${I}}
+      OPTIONAL: $K
       PRICE: 5$
 """
 
 
 def test_missing_are_those_without_a_default() -> None:
-    assert compose.missing_variables(FILE, {}) == ["E", "G", "JWT_SECRET", "POSTGRES_PASSWORD"]
+    assert compose.missing_variables(FILE, {}) == ["E", "G", "JWT_SECRET", "K", "POSTGRES_PASSWORD"]
 
 
 def test_what_is_there_is_not_missing() -> None:
-    there = {"POSTGRES_PASSWORD": "x", "JWT_SECRET": "", "E": "x", "F": "x"}
+    there = {"POSTGRES_PASSWORD": "x", "JWT_SECRET": "x", "K": "", "E": "x", "F": "x"}
     assert compose.missing_variables(FILE, there) == []
+
+
+def test_nothing_works_with_an_empty_secret() -> None:
+    assert compose.missing_variables(FILE, {"POSTGRES_PASSWORD": "", "JWT_SECRET": "", "K": "", "E": "x", "F": "x"}) == [
+        "JWT_SECRET",
+        "POSTGRES_PASSWORD",
+    ]
 
 
 def test_empty_is_missing_where_the_file_says_so() -> None:
@@ -50,7 +58,7 @@ def test_the_word_of_an_alternative_counts_only_when_it_is_used() -> None:
 
 
 def test_blanked_names_are_those_of_the_container() -> None:
-    assert compose.blanked_names(FILE, {"E": "x", "F": "x"}) == {"DB_PASSWORD", "JWT_SECRET"}
+    assert compose.blanked_names(FILE, {"E": "x", "F": "x"}) == {"DB_PASSWORD", "JWT_SECRET", "OPTIONAL"}
 
 
 def test_arguments_name_everything() -> None:

@@ -327,6 +327,18 @@ def begun(age: float | None, answer: str = "closed", **changes: t.Any) -> dict[s
     return observed(**{"edge": edge, "stack__services__backend__started_seconds_ago": age, **changes})
 
 
+def starting(answer: str, age: float) -> dict[str, t.Any]:
+    """PostgreSQL answers so, and began so many seconds ago; the backend did long before."""
+    postgres = {"state": "running", "started_seconds_ago": age}
+    return begun(900, postgres__error={"class": answer}, stack__services__postgres=postgres)
+
+
+@pytest.mark.parametrize("answer", ["refused", "starting_up"])
+def test_a_server_that_began_just_now_or_recovers_is_looked_at_again(answer: str) -> None:
+    told = diagnosis.on_its_way(starting(answer, 2.5), [])
+    assert told and told.startswith("no known cause explains it, but PostgreSQL began 2.5 s ago")
+
+
 def test_what_began_just_now_is_looked_at_again_before_a_person_is_called() -> None:
     told = diagnosis.on_its_way(begun(0.3), [])
     assert told and told.startswith("no known cause explains it, but the backend began 0.3 s ago")
@@ -340,7 +352,8 @@ def test_what_began_just_now_is_looked_at_again_before_a_person_is_called() -> N
         pytest.param(begun(diagnosis.YOUNG_SECONDS), [], id="it had its time"),
         pytest.param(begun(None), [], id="nobody knows when it began"),
         pytest.param(begun(0.3, stack__services__backend__state="exited"), [], id="it has ended"),
-        pytest.param(begun(0.3, postgres__error={"class": "refused"}), [], id="it has no database"),
+        pytest.param(begun(0.3, postgres__error={"class": "password_rejected"}), [], id="its database refuses it"),
+        pytest.param(starting("refused", diagnosis.YOUNG_SECONDS), [], id="its database had its time"),
         pytest.param(begun(0.3, stack__services=None), [], id="nobody knows the services"),
         pytest.param(begun(0.3), [{"id": "down", "harmless": False}], id="a cause explains it"),
         pytest.param(begun(0.3, "ok"), [], id="it listens, and nginx looks elsewhere"),

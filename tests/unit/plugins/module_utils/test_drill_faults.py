@@ -56,6 +56,11 @@ def write(folder: Path, name: str = "mine", **changes: t.Any) -> Path:
         ({"needs": ["a_backend"]}, "needs is a list of what the fault needs, out of sandbox_backend"),
         ({"expect": {"cause": "mine"}}, "expect needs a cause, and an outcome that is one of resolved"),
         ({"expect": {"cause": "mine", "outcome": "fine"}}, "expect needs a cause"),
+        ({"expect": {"cause": "mine", "outcome": "resolved", "touch": []}}, "expect has unknown keys touch; the known ones are cause, "),
+        ({"expect": {"cause": "mine", "outcome": "resolved", "touches": "postgres"}}, r"touches of expect is a list, .* \[postgres\]"),
+        ({"needs": [["sandbox_backend"]]}, "needs is a list of what the fault needs"),
+        ({"inject": " "}, "inject must be text that is not empty"),
+        ({"title": 5, "revert": ["a"]}, "title, revert must be text"),
     ],
 )
 def test_a_fault_that_cannot_be_used_is_told(tmp_path: Path, changes: dict[str, t.Any], words: str) -> None:
@@ -63,7 +68,10 @@ def test_a_fault_that_cannot_be_used_is_told(tmp_path: Path, changes: dict[str, 
         drill_faults.read(write(tmp_path, **changes))
 
 
-@pytest.mark.parametrize(("text", "words"), [("a: [", "it is not YAML"), ("- a", "holds no fault"), ("", "holds no fault")])
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("a: [", "it is not YAML"), ("title: 2026-13-45", "it is not YAML"), ("- a", "holds no fault"), ("", "holds no fault")],
+)
 def test_a_file_without_a_fault_is_told(tmp_path: Path, text: str, words: str) -> None:
     path = tmp_path / "mine.yml"
     path.write_text(text, encoding="utf-8")
