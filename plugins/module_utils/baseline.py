@@ -9,6 +9,7 @@ observation like any other, which finds faults that no cause describes.
 
 from __future__ import annotations
 
+import json
 import re
 import typing as t
 from collections.abc import Iterator, Sequence
@@ -154,6 +155,12 @@ def check(content: t.Any, path: str, host: str) -> Mapping:
             f"the baseline {path} is of the host {content.get('host')}, not of {host}; set circuit_sage_baseline to the file of {host}, "
             f"or {WITHOUT}"
         )
+    try:
+        json.dumps(content["observations"])
+    except (TypeError, ValueError):
+        raise IncidentError(
+            f"the baseline {path} holds neither text nor number, as a time without quotes is; quote it, or {WITHOUT}; {again}"
+        ) from None
     if not extract(content["observations"]):
         raise IncidentError(f"the baseline {path} holds nothing to compare with; put the last good copy back, or {WITHOUT}; {again}")
     return t.cast(Mapping, content["observations"])

@@ -77,7 +77,9 @@ def stale(held: Mapping, now: datetime | None = None) -> str | None:
     """
     if held.get("boot") and held["boot"] == boot_id():
         return None if start_ticks(int(held["pid"])) == held.get("ticks") else f"its process {held['pid']} has ended"
-    return f"it expired at {held['expires_at']}" if datetime.fromisoformat(held["expires_at"]) <= (now or datetime.now(timezone.utc)) else None
+    return (
+        f"it expired at {held['expires_at']}" if datetime.fromisoformat(held["expires_at"]) <= (now or datetime.now(timezone.utc)) else None
+    )
 
 
 def refusal(held: Mapping) -> str:

@@ -52,17 +52,22 @@ def redacted(value: t.Any) -> t.Any:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace *path* atomically by *text*, mode 0600."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    """Replace *path* atomically by *text*, mode 0600. Raises IncidentError where that is not possible."""
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink()
-        raise
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                stream.write(text)
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink()
+            raise
+    except OSError as error:
+        raise IncidentError(
+            f"{path} cannot be written ({error.strerror}); make room there, or set incident_record_dir to a folder that has it"
+        ) from error
 
 
 def record_base(record_dir: str, playbook_dir: str) -> str:

@@ -167,7 +167,7 @@ def send_what_waits(base: str, chosen: Mapping[str, t.Any]) -> str | None:
     try:
         if Outbox.waiting(Path(base)):
             start_sending(Path(base), chosen)(0)
-    except OSError as error:
+    except (IncidentError, OSError) as error:
         return f"what waits is not sent: {error}"
     return None
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import typing as t
+from datetime import datetime, timezone
 
 import pytest
 from recorded_observations import recorded
@@ -166,6 +167,10 @@ def test_drift_on_a_healthy_system_and_beside_a_cause_is_no_finding() -> None:
         ({"format": 1, "host": "sandbox"}, "holds no observations"),
         ({"format": 1, "host": "sandbox", "observations": {}}, "holds nothing to compare with"),
         ({"format": 1, "host": "sandbox", "observations": {"stack": {"services": 3}}}, "holds nothing to compare with"),
+        (
+            {"format": 1, "host": "sandbox", "observations": {**BASELINE, "odd": {"until": datetime(2027, 1, 1, tzinfo=timezone.utc)}}},
+            "a time without quotes",
+        ),
         ({"format": 0, "host": "sandbox", "observations": BASELINE}, "has the format 0, and 1 is needed"),
         (
             {"format": 1, "host": "other", "observations": BASELINE},

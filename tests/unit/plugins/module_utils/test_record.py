@@ -67,6 +67,23 @@ def test_every_event_is_on_the_disk_at_once(record: Record) -> None:
     assert again.content["outcome"] is None
 
 
+def test_a_folder_without_room_is_told(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = (record.folder / "incident.json").read_text(encoding="utf-8")
+    temporary: list[str] = []
+
+    def on_a_full_device(**given: str) -> tuple[int, str]:
+        name = str(Path(given["dir"]) / "temporary")
+        temporary.append(name)
+        Path(name).touch()
+        return os.open("/dev/full", os.O_WRONLY), name
+
+    monkeypatch.setattr(module.tempfile, "mkstemp", lambda dir, prefix: on_a_full_device(dir=str(dir)))
+    with pytest.raises(IncidentError, match=r"incident\.json cannot be written \(No space left on device\); make room there, or set"):
+        record.event("act", "start it")
+    assert (record.folder / "incident.json").read_text(encoding="utf-8") == kept
+    assert not Path(temporary[0]).exists()
+
+
 def test_texts_are_redacted(record: Record) -> None:
     record.event("seen", "postgresql://app:hunter2hunter2@db/x")
     record.merge_findings([{"id": "a", "evidence": {"query": ["ALTER ROLE a PASSWORD 'hunter2hunter2'"]}, "count": 3}])
