@@ -191,6 +191,25 @@ def test_a_stopped_backend_is_started_whoever_is_asked(sandbox: Sandbox, player:
         sandbox.restore()
 
 
+def test_the_frontend_gets_its_network_back(sandbox: Sandbox, player: Player) -> None:
+    """With the address that the compose file gives it; nothing is restarted."""
+    name = f"{sandbox.project}-frontend"
+    (attached,) = sandbox.docker.containers.get(name).attrs["NetworkSettings"]["Networks"].items()
+    network = sandbox.docker.networks.get(attached[0])
+    network.disconnect(name)
+    try:
+        broken = sandbox.snapshot()
+        run = player.play()
+        assert (run.status, run.record.outcome, run.record.causes) == (0, "resolved", ["network_detached"]), run.output
+        assert sandbox.snapshot().changes_since(broken).keys() == {"frontend"}
+        now = sandbox.docker.containers.get(name).attrs["NetworkSettings"]["Networks"]
+        assert now[attached[0]]["IPAddress"] == attached[1]["IPAddress"]
+    finally:
+        if attached[0] not in sandbox.docker.containers.get(name).attrs["NetworkSettings"]["Networks"]:
+            network.connect(name, aliases=["frontend"], ipv4_address=attached[1]["IPAddress"])
+        sandbox.restore()
+
+
 def test_idle_transaction_that_blocks_nobody(sandbox: Sandbox, player: Player) -> None:
     """It is nobody's fault and nobody waits: healthy, and it is still there afterwards."""
     with open_transaction(sandbox, "LOCK TABLE users IN ACCESS SHARE MODE") as pid:

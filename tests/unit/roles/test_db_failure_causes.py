@@ -92,6 +92,13 @@ NEAR_MISSES = {
 }
 
 
+def test_the_frontend_off_its_network_is_connected_again_too() -> None:
+    observations = recorded("healthy", stack__services__frontend__networks_missing=["circuit-sage_default"])
+    (finding,) = diagnosis.diagnose(observations, CAUSES)
+    assert (finding["id"], finding["remedy"]) == ("network_detached", "reconnect_network")
+    assert [one["missing"] for one in finding["evidence"]["detached"]] == [["circuit-sage_default"]]
+
+
 def test_an_expired_password_is_told_from_a_wrong_one_and_put_back_where_its_end_is_recorded() -> None:
     expired = recorded("database_password_moved", postgres__role__expired=True)
     (finding,) = diagnosis.diagnose(expired, CAUSES)
