@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import time
 import typing as t
+from datetime import datetime, timezone
 from pathlib import Path
 
 from ansible_collections.circuit_sage.incident_response.plugins.module_utils import drill_faults, drill_probe
@@ -45,6 +46,7 @@ class ActionModule(DrillAction):
                 "fault": {"type": "dict", "required": True},
                 "names": {"type": "dict", "required": True},
                 "urls": {"type": "list", "elements": "str", "required": True},
+                "token": {"type": "str"},
                 "folder": {"type": "path", "required": True},
                 "revert_seconds": {"type": "int", "default": 300},
             }
@@ -85,6 +87,8 @@ class ActionModule(DrillAction):
 
     def _drill(self, found: Mapping) -> None:
         fault = self._fault
+        if self._options["token"] is not None:
+            drill_faults.check_token(self._options["token"], self._vars["inventory_hostname"], datetime.now(timezone.utc))
         self._wait(drill_faults.HEALTHY, HEALTH_SECONDS, "the system is not healthy, so that nothing can be drilled on it")
         if self._bites():
             raise IncidentError("its symptom shows before it is brought about, so that it would prove nothing; correct its symptom")

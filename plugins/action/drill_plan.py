@@ -62,8 +62,10 @@ class ActionModule(ActionBase):
                 if name.startswith("drill_") and name not in SETTINGS:
                     raise IncidentError(f"{name} is not a setting of a drill; the settings are {', '.join(SETTINGS)}")
             chosen = self._chosen(options)
+            token = None
             if SANDBOX_MARK not in observations["stack"]["env_file"]["variables"]:
-                drill_faults.check_token(options["token"] or "", host, datetime.now(timezone.utc))
+                token = options["token"] or ""
+                drill_faults.check_token(token, host, datetime.now(timezone.utc))
             sick = diagnosis.symptoms(observations)
             sick += [finding["id"] for finding in diagnosis.diagnose(observations, cause_catalog.all_causes())]
             if sick:
@@ -77,7 +79,7 @@ class ActionModule(ActionBase):
         healthy = [drill_faults.no_fault(incident) for incident in incidents]
         text = f"{len(chosen)} faults on {host}: {', '.join(one['id'] for one in chosen)}" if chosen else f"disaster recovery on {host}"
         entry = {"at": utc_now(), "event": "drill", "text": text}
-        return {**result, "changed": False, "faults": healthy + chosen, "names": names, "account": [entry]}
+        return {**result, "changed": False, "faults": healthy + chosen, "names": names, "token": token, "account": [entry]}
 
     @staticmethod
     def _chosen(options: dict[str, t.Any]) -> list[dict[str, t.Any]]:

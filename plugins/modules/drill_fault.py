@@ -38,6 +38,11 @@ options:
     type: list
     elements: str
     required: true
+  token:
+    description:
+      - RV(circuit_sage.incident_response.drill_plan#module:token). It is looked at before the fault is brought about, since a drill of many
+        faults may outlast it. Without one nothing is looked at.
+    type: str
   folder:
     description: Folder of the drill on the controller, which gets the records and the output of the playbook.
     type: path

@@ -77,4 +77,8 @@ names:
   description: The names of containers, files and addresses that the faults use.
   returned: success
   type: dict
+token:
+  description: The O(token), where it is needed; null on the sandbox.
+  returned: success
+  type: str
 """
