@@ -128,7 +128,9 @@ class MadeSystem:
         """Kill a rotation with -9 as soon as a step is in the journal; whether it came that far."""
         process = self.start(**given)
         while process.poll() is None:
-            if step in self.journal.get("done", []) and not self.journal.get("ended"):
+            # Read once: of two looks the first may see the rotation before and the second this one.
+            journal = self.journal
+            if step in journal.get("done", []) and not journal.get("ended"):
                 break
             time.sleep(0.001)
         came = process.poll() is None
