@@ -71,7 +71,7 @@ def _left_nothing(run: Run, sandbox: Sandbox, arguments: Arguments, before: dict
 def test_a_killed_run_is_ended_by_the_next(sandbox: Sandbox, secrets_of_the_stack: StackSecrets, player: Player) -> None:
     """Killed when the new file is written and the old backend still runs; the next run ends it and rotates nothing else."""
     run = player.start("-e", "rotation_secrets=POSTGRES_PASSWORD,ENCRYPTION_KEY")
-    eventually(lambda: JOURNAL.exists() and "file_written" in _journal()["done"] and not _journal()["ended"], 120, "the file is written")
+    eventually(_is_written_by_an_open_rotation, 120, "the file is written")
     run.kill()
     pending = sandbox.env
     again = player.play()
@@ -85,6 +85,13 @@ def test_a_killed_run_is_ended_by_the_next(sandbox: Sandbox, secrets_of_the_stac
 
 def _journal() -> dict[str, Any]:
     return dict(json.loads(JOURNAL.read_text(encoding="utf-8")))
+
+
+def _is_written_by_an_open_rotation() -> bool:
+    if not JOURNAL.exists():
+        return False
+    journal = _journal()
+    return "file_written" in journal["done"] and not journal["ended"]
 
 
 def test_a_proof_that_fails_brings_the_old_secrets_back(
