@@ -218,9 +218,9 @@ def symptoms(observations: Mapping) -> list[str]:
 
 
 def on_its_way(observations: Mapping, findings: Sequence[Mapping]) -> str | None:
-    """Why to look again before a person is called: no cause explains that nobody listens, but the backend began just now. Null: no reason.
+    """Why to look again before a person is called: no cause explains it, but backend or PostgreSQL began just now. Null: no reason.
 
-    So it is when Docker has started it once more, by itself, just before the look.
+    So it is when Docker has started one of them once more, by itself, just before the look, or when PostgreSQL recovers from a crash.
     """
     services, probes = observations["stack"].get("services") or {}, observations["edge"]["probes"]
     error, late, name = observations["postgres"]["error"], "backend", "the backend"
